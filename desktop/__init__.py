@@ -1,0 +1,1 @@
+"""The program a person sees: capture, overlay, windows, terminal."""

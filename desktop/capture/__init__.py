@@ -1,0 +1,1 @@
+"""Sound devices and streams; no Qt in here."""

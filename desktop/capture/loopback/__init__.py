@@ -1,0 +1,1 @@
+"""What the computer plays, captured without a virtual cable: one file an operating system."""

@@ -1,0 +1,1 @@
+"""Sound in memory: the ring, the sources, the resampler."""

@@ -1,0 +1,102 @@
+"""Every error of the engine; a library's exception is translated in the file that owns the library.
+
+    EngineError
+    ├── CaptureError        NoInputDevice · DeviceLost · FormatRefused · MediaUnreadable
+    ├── ModelError          ModelMissing · ModelCorrupt · ModelTooLarge · DownloadFailed
+    ├── DeviceError         CudaUnavailable · OutOfMemory
+    ├── TranscriptError     JournalCorrupt · DiskFull · SessionUnknown
+    └── SettingsError
+
+The message is for the log and names things exactly; `hint` tells the person what to do, in one sentence.
+An error is never text in a transcript, and overload is a counter, not an error.
+"""
+
+
+class EngineError(Exception):
+    """Something went wrong that a person should hear of.
+
+    Args:
+        message: What happened, with names and numbers; one sentence without its full stop.
+        hint: How to mend it, one sentence; may be empty.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    @property
+    def sentence(self) -> str:
+        """Message and hint, as one line for a person."""
+        return f"{self}. {self.hint}".rstrip()
+
+
+class CaptureError(EngineError):
+    """Sound cannot be had."""
+
+
+class NoInputDevice(CaptureError):
+    """There is no such device, or none at all."""
+
+
+class DeviceLost(CaptureError):
+    """The device went away and did not come back."""
+
+
+class FormatRefused(CaptureError):
+    """The device offers no format that can be read."""
+
+
+class MediaUnreadable(CaptureError):
+    """A media file is missing, broken or without sound."""
+
+
+class ModelError(EngineError):
+    """A model cannot be used."""
+
+
+class ModelMissing(ModelError):
+    """The model is not on this machine, or there is no model of that name."""
+
+
+class ModelCorrupt(ModelError):
+    """A file of the model is not what its publisher published."""
+
+
+class ModelTooLarge(ModelError):
+    """The model does not fit into memory."""
+
+
+class DownloadFailed(ModelError):
+    """The bytes could not be fetched."""
+
+
+class DeviceError(EngineError):
+    """The processor that should compute cannot."""
+
+
+class CudaUnavailable(DeviceError):
+    """No usable NVIDIA GPU."""
+
+
+class OutOfMemory(DeviceError):
+    """The device's memory is exhausted."""
+
+
+class TranscriptError(EngineError):
+    """A transcript cannot be read or written."""
+
+
+class JournalCorrupt(TranscriptError):
+    """A journal has no intact header."""
+
+
+class DiskFull(TranscriptError):
+    """Nothing more can be written; what waits is kept in memory."""
+
+
+class SessionUnknown(TranscriptError):
+    """No session of that name."""
+
+
+class SettingsError(EngineError):
+    """A setting is out of its range."""

@@ -1,0 +1,217 @@
+"""The records that flow through the engine, in the order of the way they take.
+
+    AudioBlock · Interruption · Notice   from a source
+    Window → Hypothesis                  into and out of a recogniser
+    Caption · Gap · StateChange · Stats · Failure    the events a session sends out
+
+All are frozen; arrays inside are read-only, because a queued event hands over the same object to another thread.
+Positions and lengths in time are samples at 16 kHz since the session began (see `units`) unless a name says seconds.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples: TypeAlias = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class AudioBlock:
+    """What a device delivered at once.
+
+    Attributes:
+        frames: float32 [n, channels], within [-1, 1], at the device's own rate.
+        sample_rate: The device's rate in Hz.
+    """
+
+    frames: Samples
+    sample_rate: int
+
+    def __post_init__(self) -> None:
+        if self.frames.ndim != 2:
+            raise ValueError(f"frames must be [n, channels], not {self.frames.shape}")
+        self.frames.flags.writeable = False
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """Sound that is missing between the block before and the block after."""
+
+    duration_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a source has to say about itself.
+
+    Attributes:
+        healthy: False while no sound comes (the device is gone or stalls), True when it does again.
+        detail: One sentence for the person.
+    """
+
+    healthy: bool
+    detail: str
+
+
+SourceItem: TypeAlias = AudioBlock | Interruption | Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word, as it is written: `text` carries its leading space and its punctuation.
+
+    Attributes:
+        text: Joined without anything between, words give the text.
+        start: First sample of the word.
+        stop: One past its last sample.
+        probability: The model's own, 0..1.
+    """
+
+    text: str
+    start: int
+    stop: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One span to recognise.
+
+    Attributes:
+        samples: float32 [n], 16 kHz mono.
+        start: Sample index of `samples[0]`.
+        prompt: Text that came before the window; the model sees it as context.
+        prefix: Words already committed inside the window; the hypothesis goes on after them.
+        closing: The speech has ended: what is heard now becomes final, so it is worth a wider search.
+    """
+
+    samples: Samples
+    start: int
+    prompt: str = ""
+    prefix: tuple[Word, ...] = ()
+    closing: bool = False
+
+    @property
+    def stop(self) -> int:
+        """One past the last sample."""
+        return self.start + len(self.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What a recogniser heard in a window after its prefix.
+
+    Attributes:
+        words: In order; times are absolute.
+        language: ISO 639-1 code.
+        avg_logprob: Mean log-probability of the new tokens; 0 when there are none.
+        no_speech_prob: The model's own probability that nobody speaks.
+    """
+
+    words: tuple[Word, ...]
+    language: str
+    avg_logprob: float
+    no_speech_prob: float
+
+
+class State(Enum):
+    """What a session is doing."""
+
+    IDLE = "idle"
+    LOADING = "loading"
+    LISTENING = "listening"
+    PAUSED = "paused"
+    RECOVERING = "recovering"
+    STOPPING = "stopping"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """The session entered a state; `detail` is one sentence for the person or empty."""
+
+    state: State
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """The text of one segment as it stands.
+
+    Attributes:
+        segment: Number of the segment within the session, from 0.
+        committed: All committed text of the segment; it only ever grows.
+        unstable: What may still change, to be shown after `committed`.
+        final: Nothing will be added to this segment.
+        words: What this caption newly commits.
+        start: First sample of the segment.
+        stop: One past the last sample heard when this was made.
+        language: ISO 639-1 code.
+    """
+
+    segment: int
+    committed: str
+    unstable: str
+    final: bool
+    words: tuple[Word, ...]
+    start: int
+    stop: int
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A span that was not captioned, and why."""
+
+    start: int
+    stop: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """A snapshot for the state line and the log.
+
+    Attributes:
+        audio_s: Seconds of sound taken in.
+        lag_s: How far the engine is behind what was heard.
+        level_db: Loudness of the last half second, dB below full scale.
+        updates: Windows decoded so far.
+        decode_ms: Wall time of the last one.
+        busy: Share of the time since the last snapshot spent computing, 0..1.
+        speaking: Whether speech is heard now.
+        overruns: Blocks that the ring had to drop.
+    """
+
+    audio_s: float = 0.0
+    lag_s: float = 0.0
+    level_db: float = -120.0
+    updates: int = 0
+    decode_ms: float = 0.0
+    busy: float = 0.0
+    speaking: bool = False
+    overruns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error, for the person.
+
+    Attributes:
+        kind: Name of the exception's class.
+        message: What happened.
+        hint: How to mend it.
+        fatal: The session has ended.
+    """
+
+    kind: str
+    message: str
+    hint: str = ""
+    fatal: bool = field(default=False)
+
+
+Event: TypeAlias = StateChange | Caption | Gap | Stats | Failure

@@ -1,0 +1,1 @@
+"""Whisper itself: models, features, tokens, recognisers."""
