@@ -69,6 +69,16 @@ class Ring:
             self._storage[: end - self.capacity] = kept[before_seam:]
         self._written = stop
 
+    def write_silence(self, frames: int) -> None:
+        """Append silence of any length, for the price of the capacity at most.
+
+        Thread: the writer's only.
+        """
+        passed = max(0, frames - self.capacity)  # these would be overwritten at once
+        self._claimed += passed
+        self._written += passed
+        self.write(np.zeros((frames - passed, self.channels), np.float32))
+
     def read(self, start: int, stop: int) -> Samples:
         """Return a copy of a span.
 
