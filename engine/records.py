@@ -86,6 +86,7 @@ class Window:
         start: Sample index of `samples[0]`.
         prompt: Text that came before the window; the model sees it as context.
         prefix: Words already committed inside the window; the hypothesis goes on after them.
+        language: ISO 639-1 code, or "auto" to have it detected.
         closing: The speech has ended: what is heard now becomes final, so it is worth a wider search.
     """
 
@@ -93,6 +94,7 @@ class Window:
     start: int
     prompt: str = ""
     prefix: tuple[Word, ...] = ()
+    language: str = "auto"
     closing: bool = False
 
     @property
@@ -108,12 +110,14 @@ class Hypothesis:
     Attributes:
         words: In order; times are absolute.
         language: ISO 639-1 code.
+        language_probability: How sure the model is of it; 1 when it was told.
         avg_logprob: Mean log-probability of the new tokens; 0 when there are none.
         no_speech_prob: The model's own probability that nobody speaks.
     """
 
     words: tuple[Word, ...]
     language: str
+    language_probability: float
     avg_logprob: float
     no_speech_prob: float
 

@@ -5,10 +5,21 @@ heals itself (it reopens what was lost and reports the interruption); a file is 
 `ArraySource` and `FileSource` are what the file command and the tests use.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from engine.records import SourceItem
+import numpy as np
+
+from engine.errors import MediaUnreadable
+from engine.records import AudioBlock, Samples, SourceItem
+
+BLOCK_S = 0.1
+# Only containers that hold their sound themselves: a playlist would have the decoder open what it names.
+FORMATS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,webm,mov,mp4,m4a,3gp,mp3,mpeg,mpegts,ogg,opus,tta,w64,wav,wv"
+)
 
 
 @runtime_checkable
@@ -49,3 +60,155 @@ class AudioSource(Protocol):
     def close(self) -> None:
         """Stop delivering and free the device; closing twice is harmless."""
         ...
+
+
+class Pacer:
+    """Lets block k pass when its last sample would have been heard: absolute deadlines, so no error adds up.
+
+    Args:
+        clock: Monotonic seconds.
+        sleep: Waits that many seconds.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._began: float | None = None
+
+    def ready(self, due_s: float, timeout_s: float) -> bool:
+        """Wait for the moment `due_s` after the first call, at most `timeout_s`; return whether it has come."""
+        now = self._clock()
+        self._began = now if self._began is None else self._began
+        wait_s = self._began + due_s - now
+        if wait_s > 0:
+            self._sleep(min(wait_s, timeout_s))
+        return wait_s <= timeout_s
+
+
+class _BlockSource:
+    """What the two sources below share: blocks from an iterator, paced or as fast as they are read."""
+
+    live = False
+
+    def __init__(self, name: str, *, pacer: Pacer | None) -> None:
+        self.name = name
+        self._pacer = pacer
+        self._blocks: Iterator[AudioBlock] | None = None
+        self._next: AudioBlock | None = None
+        self._due_s = 0.0
+
+    def read(self, timeout_s: float) -> Sequence[SourceItem]:
+        """Return the blocks that are due: one where there is no pace, else all whose end has passed."""
+        due: list[SourceItem] = []
+        while self._next is not None:
+            length_s = len(self._next.frames) / self._next.sample_rate
+            if self._pacer and not self._pacer.ready(self._due_s + length_s, 0.0 if due else timeout_s):
+                break
+            due.append(self._next)
+            self._due_s += length_s
+            self._advance()
+            if self._pacer is None:
+                break
+        return due
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the last block was read."""
+        return self._next is None
+
+    def close(self) -> None:
+        """Drop what was not read."""
+        self._blocks = self._next = None
+
+    def _begin(self, blocks: Iterator[AudioBlock]) -> None:
+        self._blocks, self._due_s = blocks, 0.0
+        self._advance()
+
+    def _advance(self) -> None:
+        self._next = next(self._blocks, None) if self._blocks is not None else None
+
+
+class ArraySource(_BlockSource):
+    """Sound that is in memory.
+
+    Args:
+        frames: float32 [n] or [n, channels].
+        sample_rate: In Hz.
+        block_s: Length of a block.
+        pacer: Delivers in real time; without one, as fast as it is read.
+    """
+
+    def __init__(
+        self,
+        frames: Samples,
+        sample_rate: int,
+        *,
+        name: str = "array",
+        block_s: float = BLOCK_S,
+        pacer: Pacer | None = None,
+    ) -> None:
+        super().__init__(name, pacer=pacer)
+        self._frames = frames.reshape(len(frames), -1)
+        self._sample_rate = sample_rate
+        self._block = max(1, round(block_s * sample_rate))
+
+    def open(self) -> None:
+        """Begin at the beginning."""
+        starts = range(0, len(self._frames), self._block)
+        self._begin(AudioBlock(self._frames[at : at + self._block], self._sample_rate) for at in starts)
+
+
+class FileSource(_BlockSource):
+    """The sound of a media file: whatever FFmpeg (PyAV) reads, decoded as it is asked for.
+
+    Args:
+        path: An audio or video file; of several sound tracks the first is taken.
+        pacer: Delivers in real time; without one, as fast as it is read.
+    """
+
+    def __init__(self, path: Path, *, pacer: Pacer | None = None) -> None:
+        super().__init__(path.name, pacer=pacer)
+        self._path = path
+
+    def open(self) -> None:
+        """Open the file and decode its first block.
+
+        Raises:
+            MediaUnreadable: There is no such file, or no sound in it.
+        """
+        if not self._path.is_file():
+            raise MediaUnreadable(f"there is no file {self._path}", hint="Check the path.")
+        self._begin(_decoded(self._path))
+        if self._next is None:
+            raise MediaUnreadable(f"{self._path.name} has no sound in it", hint="Choose an audio or video file.")
+
+
+def _decoded(path: Path) -> Iterator[AudioBlock]:
+    """Decode a file into blocks of 100 ms at its own rate and channels.
+
+    A file that breaks off ends where it breaks: what was heard until then counts.
+    """
+    import av  # noqa: PLC0415  # 0.2 s, and only files need it
+
+    options = {"protocol_whitelist": "file,pipe", "format_whitelist": FORMATS}
+    try:
+        with path.open("rb") as file, av.open(file, options=options, metadata_errors="ignore") as media:
+            if not media.streams.audio:
+                raise MediaUnreadable(f"{path.name} has no sound in it", hint="Choose an audio or video file.")
+            rate = media.streams.audio[0].codec_context.sample_rate
+            resampler = av.AudioResampler(format="flt", rate=rate, frame_size=round(rate * BLOCK_S))
+            for frame in media.decode(audio=0):
+                yield from _blocks(resampler.resample(frame), rate)
+            yield from _blocks(resampler.resample(None), rate)
+    except (av.error.FFmpegError, OSError) as error:
+        raise MediaUnreadable(
+            f"{path.name} cannot be read: {error}", hint="Convert it to WAV, FLAC, MP3 or MP4 and try again."
+        ) from error
+
+
+def _blocks(frames: "Sequence[av.AudioFrame]", sample_rate: int) -> Iterator[AudioBlock]:
+    for frame in frames:
+        packed = frame.to_ndarray().reshape(-1, frame.layout.nb_channels)
+        yield AudioBlock(np.clip(packed, -1.0, 1.0, dtype=np.float32), sample_rate)

@@ -1,0 +1,204 @@
+"""Sound → captions, synchronously: the whole engine without a thread.
+
+    block → resample → ring → VAD → window → recognise → guard → commit → caption
+
+`Pipeline.feed` in a loop captions a file. Every decision hangs on the sample index alone, so how the sound was cut
+into blocks changes nothing; only a caller who is late (`hurry`) skips updates that would be overtaken at once.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+
+from engine.audio.resample import Resampler
+from engine.audio.ring import Ring
+from engine.records import AudioBlock, Caption, Gap, Interruption, Samples, Window, Word
+from engine.settings import EngineSettings
+from engine.speech.commit import CommitPolicy, LocalAgreement
+from engine.speech.guard import believable
+from engine.speech.language import Language
+from engine.speech.segments import Segments
+from engine.speech.vad import FRAME, Edge, Hysteresis, SpeechDetector
+from engine.speech.windows import WindowPlan
+from engine.units import samples
+from engine.whisper.recognizer import Context, Recognizer
+
+HISTORY_S = 40  # the longest window, and room for what arrives while it is decoded
+STEP_S = {Context.SHORT: 0.5, Context.PADDED: 1.0}
+GIVE_UP_S = 3.0  # what an overlong window keeps uncommitted
+
+
+class Pipeline:
+    """One session's way from sound to captions.
+
+    Args:
+        recognizer: Hears words.
+        settings: See `EngineSettings`.
+        detector: Hears speech.
+        policy: Says what is final.
+
+    Attributes:
+        heard: Samples taken in, gaps included: the session's time.
+        updates: Windows decoded so far.
+        decode_s: Wall time of the last one.
+    """
+
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        settings: EngineSettings | None = None,
+        *,
+        detector: SpeechDetector | None = None,
+        policy: CommitPolicy | None = None,
+    ) -> None:
+        settings = settings or EngineSettings()
+        self._recognizer = recognizer
+        self._pad = samples(settings.speech.pad_s)
+        self._detector = detector or SpeechDetector()
+        self._hysteresis = Hysteresis(settings.speech)
+        self._policy = policy or LocalAgreement()
+        self._plan = WindowPlan(
+            settings.window, samples(settings.window.step_s or STEP_S[recognizer.context])
+        )
+        self._language = Language(settings.language)
+        self._segments = Segments(settings.segment)
+        self._resampler: Resampler | None = None
+        self._history = Ring(samples(HISTORY_S))
+        self._framed = 0  # where the next VAD frame begins
+        self._closed = 0  # no window reaches back before this
+        self._probabilities: deque[tuple[int, float]] = deque(maxlen=samples(HISTORY_S) // FRAME)
+        self.updates = 0
+        self.decode_s = 0.0
+
+    @property
+    def heard(self) -> int:
+        """Samples taken in, gaps included."""
+        return self._history.written
+
+    @property
+    def speaking(self) -> bool:
+        """Whether somebody speaks now."""
+        return self._hysteresis.speaking
+
+    def recent(self, length: int) -> Samples:
+        """Return the last samples, at most `length` of them; good until the next `feed`."""
+        return self._history.view(max(self._history.oldest, self.heard - length), self.heard)[:, 0]
+
+    def feed(self, item: AudioBlock | Interruption, *, hurry: bool = False) -> list[Caption | Gap]:
+        """Take in sound and return what it says.
+
+        Args:
+            item: What follows what was fed before.
+            hurry: More is waiting: leave out the updates in between. What becomes final is never left out.
+        """
+        return list(self._interrupt(item) if isinstance(item, Interruption) else self._take(item, hurry=hurry))
+
+    def finish(self) -> list[Caption]:
+        """The sound has ended: return what became final with it."""
+        return list(self._finish())
+
+    def _take(self, item: AudioBlock, *, hurry: bool) -> Iterator[Caption]:
+        if self._resampler is None or self._resampler.sample_rate != item.sample_rate:
+            self._flush()
+            self._resampler = Resampler(item.sample_rate)
+        # A second at a time: a window must still lie in the history when its turn comes.
+        for at in range(0, len(item.frames), item.sample_rate):
+            piece = AudioBlock(item.frames[at : at + item.sample_rate], item.sample_rate)
+            self._history.write(self._resampler.feed(piece))
+            yield from self._listen(hurry=hurry)
+
+    def _finish(self) -> Iterator[Caption]:
+        self._flush()
+        yield from self._listen(hurry=True)
+        if self.speaking:
+            self._hysteresis.end()
+            yield from self._update(self.heard, closing=True)
+        self._detector.reset()
+        self._framed = self.heard
+
+    def _flush(self) -> None:
+        if self._resampler is not None:
+            self._history.write(self._resampler.finish())
+            self._resampler = None
+
+    def _interrupt(self, interruption: Interruption) -> Iterator[Caption | Gap]:
+        """Close what was said, and let the time pass in which nothing was heard."""
+        yield from self._finish()
+        start = self.heard
+        self._history.write_silence(samples(interruption.duration_s))
+        self._framed = self._closed = self.heard
+        yield Gap(start, self.heard, interruption.reason)
+
+    def _listen(self, *, hurry: bool) -> Iterator[Caption]:
+        """Take every whole VAD frame that has arrived."""
+        count = (self.heard - self._framed) // FRAME
+        if not count:
+            return
+        start, self._framed = self._framed, self._framed + count * FRAME
+        frames = self._history.view(start, self._framed).reshape(count, FRAME)
+        for index, probability in enumerate(self._detector.probabilities(frames)):
+            yield from self._turn(float(probability), start + index * FRAME, hurry=hurry)
+
+    def _turn(self, probability: float, start: int, *, hurry: bool) -> Iterator[Caption]:
+        """Take one VAD frame: speech begins, goes on, or ends."""
+        now = start + FRAME
+        self._probabilities.append((start, probability))
+        edge = self._hysteresis.update(probability, start)
+        if edge is Edge.STARTED:
+            self._plan.begin(max(self._closed, self._hysteresis.started - self._pad))
+        elif edge is Edge.ENDED:
+            yield from self._update(self._hysteresis.last_speech + self._pad, closing=True)
+        elif self.speaking and not hurry and self._plan.due(now):
+            yield from self._update(now, closing=False)
+
+    def _update(self, now: int, *, closing: bool) -> Iterator[Caption]:
+        """Decode the window that ends at sample `now`, and commit what is final in it."""
+        words = self._recognize(now, closing=closing)
+        count = self._final(words, now, closing=closing)
+        self._plan.commit(words[:count])
+        self._plan.decoded(now)
+        if closing:
+            self._policy.reset()
+            self._language.utterance_ended()
+            self._closed = now
+        yield from self._segments.publish(
+            words[:count], words[count:], closing=closing, heard=now, language=self._language.spoken
+        )
+
+    def _recognize(self, now: int, *, closing: bool) -> tuple[Word, ...]:
+        plan = self._plan
+        start = plan.start(now)
+        window = Window(
+            self._history.view(start, now)[:, 0],
+            start,
+            plan.prompt,
+            tuple(plan.words),
+            self._language.ask,
+            closing,
+        )
+        began = time.perf_counter()
+        hypothesis = self._recognizer.recognize(window)
+        self.decode_s = time.perf_counter() - began
+        self.updates += 1
+        self._language.heard(hypothesis, closing=closing)
+        return believable(hypothesis, self._evidence)
+
+    def _final(self, words: tuple[Word, ...], now: int, *, closing: bool) -> int:
+        """Return how many of the words are final."""
+        if closing:
+            return len(words)
+        agreed = self._policy.agreed(words, now) if self._language.settled else 0
+        if not self._plan.overlong(now):
+            return agreed
+        edge = now - samples(GIVE_UP_S)
+        forced = sum(word.stop <= edge for word in words)
+        if forced > agreed:
+            self._policy.reset()
+        elif not agreed:
+            self._plan.skip(edge)
+        return max(agreed, forced)
+
+    def _evidence(self, start: int, stop: int) -> float:
+        """Return the highest speech probability between two samples."""
+        return max((p for at, p in self._probabilities if at < stop and at + FRAME > start), default=0.0)
+

@@ -1,0 +1,115 @@
+"""The engine's settings: frozen, checked when made, free of paths.
+
+Each room of the loop has its own small record; `EngineSettings` joins them. Times are seconds, as people set them.
+"""
+
+from dataclasses import dataclass, field
+
+from engine.errors import SettingsError
+
+DEVICES = ("auto", "cpu", "cuda")
+AUTO = "auto"
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise SettingsError(
+            f"{name} is {value:g}, outside {low:g}…{high:g}",
+            hint=f"Choose {name} between {low:g} and {high:g}.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechSettings:
+    """When speech begins and ends.
+
+    Attributes:
+        threshold: Speech probability at which speech begins.
+        release: Probability below which a frame counts as silence once speech has begun.
+        min_speech_s: Shorter sounds are no speech.
+        min_silence_s: A silence this long ends the utterance.
+        pad_s: Sound kept before the first and after the last speech frame: consonants are quiet.
+    """
+
+    threshold: float = 0.5
+    release: float = 0.35
+    min_speech_s: float = 0.1
+    min_silence_s: float = 0.5
+    pad_s: float = 0.4
+
+    def __post_init__(self) -> None:
+        _within("threshold", self.threshold, 0.05, 0.95)
+        _within("release", self.release, 0.01, self.threshold)
+        _within("min_speech_s", self.min_speech_s, 0.03, 1.0)
+        _within("min_silence_s", self.min_silence_s, 0.2, 3.0)
+        _within("pad_s", self.pad_s, 0.0, self.min_silence_s)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSettings:
+    """Which span is decoded, and how often.
+
+    Attributes:
+        step_s: Sound between two updates; 0 lets the model decide (0.5 s with a short context, 1 s padded).
+        keep_s: Committed sound kept before the first uncommitted word, as context.
+        cap_s: A window longer than this gives up waiting for agreement.
+        context_gap_s: After a pause longer than this the window keeps nothing of what was before.
+        prompt_words: Words of earlier text the model sees.
+    """
+
+    step_s: float = 0.0
+    keep_s: float = 3.0
+    cap_s: float = 12.0
+    context_gap_s: float = 2.0
+    prompt_words: int = 40
+
+    def __post_init__(self) -> None:
+        if self.step_s:
+            _within("step_s", self.step_s, 0.1, 10.0)
+        _within("keep_s", self.keep_s, 0.0, 10.0)
+        _within("cap_s", self.cap_s, self.keep_s + 2.0, 25.0)
+        _within("context_gap_s", self.context_gap_s, 0.0, 10.0)
+        _within("prompt_words", self.prompt_words, 0, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSettings:
+    """Where the running text is divided.
+
+    Attributes:
+        sentence_s: A segment longer than this ends with the next sentence.
+        longest_s: A segment longer than this ends with the next committed word.
+    """
+
+    sentence_s: float = 8.0
+    longest_s: float = 25.0
+
+    def __post_init__(self) -> None:
+        _within("sentence_s", self.sentence_s, 1.0, 60.0)
+        _within("longest_s", self.longest_s, self.sentence_s, 120.0)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """All that the engine can be told.
+
+    Attributes:
+        language: ISO 639-1 code, or "auto".
+        device: One of `DEVICES`.
+        threads: Processor threads of the recogniser; 0 chooses.
+        beam: Width of the search for what becomes final; what still moves is decoded greedily.
+    """
+
+    language: str = AUTO
+    device: str = AUTO
+    threads: int = 0
+    beam: int = 5
+    speech: SpeechSettings = field(default_factory=SpeechSettings)
+    window: WindowSettings = field(default_factory=WindowSettings)
+    segment: SegmentSettings = field(default_factory=SegmentSettings)
+
+    def __post_init__(self) -> None:
+        if self.device not in DEVICES:
+            raise SettingsError(f"device is {self.device!r}", hint=f"Choose one of {', '.join(DEVICES)}.")
+        _within("threads", self.threads, 0, 64)
+        _within("beam", self.beam, 1, 10)

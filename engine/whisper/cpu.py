@@ -1,0 +1,182 @@
+"""Whisper on the processor: CTranslate2, int8, one thin layer over `ctranslate2.models.Whisper`.
+
+The only file that knows CTranslate2. faster_whisper's `transcribe` is not used: it pads and decodes again.
+
+One update is encode → generate → align. The text before the window goes in as previous-text prompt (one batched
+pass); the committed words inside the window as a forced prefix (one decode step each); `align` then tells when each
+word was said (cross-attention and dynamic time warping, openai/whisper `timing.py`).
+"""
+
+import ctypes
+import math
+import os
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import ctranslate2
+import numpy as np
+
+from engine.errors import ModelCorrupt, ModelTooLarge, OutOfMemory
+from engine.records import Hypothesis, Window, Word
+from engine.settings import AUTO, EngineSettings
+from engine.units import HOP, SAMPLES_PER_POSITION, WINDOW_S, samples
+from engine.whisper.features import log_mel
+from engine.whisper.recognizer import Context
+from engine.whisper.tokenizer import LANGUAGES, Tokenizer
+
+MARGIN_S = 1.0  # silence after the window: a short-context model was trained on audio + 0.5…2 s
+MAX_PROMPT = 80  # tokens; Whisper allows 223, more than this only costs
+TOKENS_PER_SECOND = 9  # nobody speaks faster; more is a loop
+SPARE_TOKENS = 12
+
+
+def _threads(context: Context) -> int:
+    """One thread is enough for a short window; a padded one takes what leaves the window and the sound a core."""
+    return 1 if context is Context.SHORT else max(1, min(4, (os.cpu_count() or 2) - 1))
+
+
+@cache
+def tune_allocator() -> None:
+    """Keep big blocks in the heap: page faults on the attention matrices are a third of a 30 s encode on glibc.
+
+    Must run before CTranslate2 starts its threads. Does nothing where the C library is another.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(-4, 0)  # M_MMAP_MAX: no block gets a mapping of its own
+        mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: freed memory is kept
+        mallopt(-8, 1)  # M_ARENA_MAX: one heap, so that it is kept once
+
+
+class CpuRecognizer:
+    """A Whisper model in CTranslate2's format, int8 on the processor.
+
+    Args:
+        folder: `config.json`, `model.bin`, `tokenizer.json` and a vocabulary.
+        context: What the model's encoder needs to see.
+        settings: Language, threads and beam are taken from here.
+
+    Raises:
+        ModelCorrupt: The folder holds no readable model.
+        ModelTooLarge: It does not fit into memory.
+    """
+
+    def __init__(self, folder: Path, context: Context, settings: EngineSettings) -> None:
+        tune_allocator()
+        self.context = context
+        self._beam = settings.beam
+        self._tokenizer = Tokenizer(folder)
+        try:
+            self._model = ctranslate2.models.Whisper(
+                str(folder),
+                device="cpu",
+                compute_type="int8",
+                intra_threads=settings.threads or _threads(context),
+            )
+        except MemoryError as error:
+            raise ModelTooLarge(
+                f"{folder.name} does not fit into memory", hint="Choose a smaller model."
+            ) from error
+        except (RuntimeError, ValueError) as error:
+            raise ModelCorrupt(
+                f"{folder} cannot be loaded: {error}", hint="Fetch the model again."
+            ) from error
+        self.languages = LANGUAGES if self._model.is_multilingual else ("en",)
+
+    def recognize(self, window: Window) -> Hypothesis:
+        """Return what is said in the window after its prefix.
+
+        Raises:
+            OutOfMemory: There is no memory left.
+        """
+        try:
+            return self._recognize(window)
+        except MemoryError as error:
+            raise OutOfMemory("no memory left to decode", hint="Choose a smaller model.") from error
+
+    def _recognize(self, window: Window) -> Hypothesis:
+        encoded = self._encode(window)
+        language, certainty = self._language(encoded, window.language)
+        prefix = self._tokenizer.encode("".join(word.text for word in window.prefix))
+        prompt, opening = self._prompt(window.prompt), self._opening(language)
+        result = self._model.generate(
+            encoded,
+            [[*prompt, *opening, self._tokenizer.untimed, *prefix]],
+            beam_size=self._beam if window.closing else 1,
+            max_length=_max_length(len(prompt) + len(opening) + 1, len(prefix), len(window.samples)),
+            sampling_temperature=0,
+            return_no_speech_prob=True,
+        )[0]
+        tokens = [token for token in result.sequences_ids[0][len(prefix) :] if token < self._tokenizer.end]
+        if not tokens:
+            return Hypothesis((), language, certainty, 0.0, result.no_speech_prob)
+        words, logprob = self._words(encoded, window, language, prefix, tokens)
+        return Hypothesis(words, language, certainty, logprob, result.no_speech_prob)
+
+    def _encode(self, window: Window) -> ctranslate2.StorageView:
+        length = samples(WINDOW_S)
+        if self.context is Context.SHORT:
+            length = min(length, math.ceil((len(window.samples) + samples(MARGIN_S)) / HOP / 2) * HOP * 2)
+        padded = np.zeros(length, np.float32)
+        heard = window.samples[:length]
+        padded[: len(heard)] = heard
+        mel = log_mel(padded, self._model.n_mels)
+        return self._model.encode(ctranslate2.StorageView.from_array(mel[None]))
+
+    def _language(self, encoded: ctranslate2.StorageView, wanted: str) -> tuple[str, float]:
+        if not self._model.is_multilingual:
+            return "en", 1.0
+        if wanted != AUTO:
+            return wanted, 1.0
+        token, probability = self._model.detect_language(encoded)[0][0]
+        return token.strip("<|>"), probability
+
+    def _prompt(self, text: str) -> list[int]:
+        tokens = self._tokenizer.encode(" " + text.strip())[-MAX_PROMPT:] if text.strip() else []
+        return [self._tokenizer.previous, *tokens] if tokens else []
+
+    def _opening(self, language: str) -> list[int]:
+        tokenizer = self._tokenizer
+        if not self._model.is_multilingual:
+            return [tokenizer.start]
+        return [tokenizer.start, tokenizer.language(language), tokenizer.transcribe]
+
+    def _words(
+        self,
+        encoded: ctranslate2.StorageView,
+        window: Window,
+        language: str,
+        prefix: list[int],
+        tokens: list[int],
+    ) -> tuple[tuple[Word, ...], float]:
+        """Return the new tokens as words with times, and their mean log-probability."""
+        positions = len(window.samples) // SAMPLES_PER_POSITION
+        result = self._model.align(encoded, self._opening(language), [[*prefix, *tokens]], [2 * positions])[0]
+        onsets = _onsets(result.alignments, len(prefix) + len(tokens), positions)
+        probabilities = result.text_token_probs
+        words = []
+        at = len(prefix)
+        for word in self._tokenizer.words(tokens, language):
+            after = at + len(word.tokens)
+            start, stop = (window.start + onsets[i] * SAMPLES_PER_POSITION for i in (at, after))
+            words.append(Word(word.text, start, stop, float(np.mean(probabilities[at:after]))))
+            at = after
+        return tuple(words), float(np.mean(np.log(np.maximum(probabilities[len(prefix) :], 1e-10))))
+
+
+def _onsets(alignment: Sequence[tuple[int, int]], n_tokens: int, positions: int) -> list[int]:
+    """Return at which encoder position each token begins, and where the last ends: [n_tokens + 1]."""
+    onsets = [positions] * (n_tokens + 1)
+    for token, position in reversed(alignment):
+        onsets[min(token, n_tokens)] = position
+    return onsets
+
+
+def _max_length(prompt: int, prefix: int, heard: int) -> int:
+    """Return CTranslate2's `max_length`: it counts the prompt, and output ends at half of it as well."""
+    output = prefix + SPARE_TOKENS + TOKENS_PER_SECOND * heard // samples(1)
+    return min(448, max(2 * output, prompt + output))

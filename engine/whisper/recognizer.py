@@ -1,0 +1,83 @@
+"""What a recogniser is, which one to take, and one that follows a script.
+
+A recogniser keeps no state between windows: the pipeline decides what it sees. It is used by one thread.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from engine.errors import CudaUnavailable
+from engine.records import Hypothesis, Window, Word
+from engine.settings import EngineSettings
+
+
+class Context(Enum):
+    """How much sound a model's encoder must be shown.
+
+    SHORT: the window and a second of silence. PADDED: always 30 s; stock models break on less.
+    """
+
+    SHORT = "short"
+    PADDED = "padded"
+
+
+@runtime_checkable
+class Recognizer(Protocol):
+    """Window → Hypothesis.
+
+    Attributes:
+        context: What the model's encoder needs to see.
+        languages: ISO 639-1 codes it knows; ("en",) for an English model.
+    """
+
+    context: Context
+    languages: tuple[str, ...]
+
+    def recognize(self, window: Window) -> Hypothesis:
+        """Return what is said in the window after its prefix.
+
+        Raises:
+            DeviceError: The processor failed.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedRecognizer:
+    """Hears the words of a script once the window has passed their end, whatever the sound.
+
+    Args:
+        script: Words with absolute times, in order.
+        stutter: The last word that the window cuts is heard as this text, until it has ended.
+    """
+
+    script: Sequence[Word]
+    stutter: str = ""
+    context: Context = Context.SHORT
+    languages: tuple[str, ...] = ("en",)
+
+    def recognize(self, window: Window) -> Hypothesis:
+        """Return the script's words between the prefix and the end of the window."""
+        after = window.prefix[-1].stop if window.prefix else window.start
+        words = [word for word in self.script if word.start >= after and word.stop <= window.stop]
+        cut = [word for word in self.script if word.start < window.stop < word.stop]
+        if cut and self.stutter:
+            words.append(Word(self.stutter, cut[0].start, window.stop, 0.3))
+        return Hypothesis(tuple(words), "en", 1.0, -0.1 if words else 0.0, 0.0)
+
+
+def load_recognizer(folder: Path, context: Context, settings: EngineSettings) -> Recognizer:
+    """Load a model onto the best engine that the settings allow: the one place where an engine is chosen.
+
+    Raises:
+        CudaUnavailable: A GPU is demanded.
+        ModelError: The folder holds no usable model.
+    """
+    if settings.device == "cuda":
+        raise CudaUnavailable("this version has no GPU engine", hint="Use --device auto or --device cpu.")
+    from engine.whisper.cpu import CpuRecognizer  # noqa: PLC0415  # CTranslate2 takes 0.5 s to import
+
+    return CpuRecognizer(folder, context, settings)
