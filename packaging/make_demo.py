@@ -1,8 +1,8 @@
 """Make the demo clip, assets/demo/demo.ogg: two voices, a pause, a little music.
 
-Run `./run demo`. It wants `flite` (Debian: flite) and what the test environment has. The text is read from
-assets/demo/demo.txt: a turn is a line `VOICE: words`, a pause a line `(pause S s)`. The music is a slow pad of
-sines of our own; it carries the pause and lies far below the speech.
+Run `./run demo`. It wants `flite` (Debian: flite) and what the test environment has. The text is
+read from assets/demo/demo.txt: a turn is a line `VOICE: words`, a pause a line `(pause S s)`. The music is a
+slow pad of sines of our own; it carries the pause and lies far below the speech.
 """
 
 import re
@@ -23,7 +23,12 @@ LEAD_S = 0.8  # music alone, before the first word and after the last
 SPEECH_PEAK = 0.7
 MUSIC_UNDER_SPEECH_DB = -38.0
 MUSIC_ALONE_DB = -24.0
-CHORDS_HZ = ((220.0, 277.18, 329.63), (185.0, 220.0, 277.18), (146.83, 220.0, 293.66), (164.81, 246.94, 329.63))
+CHORDS_HZ = (
+    (220.0, 277.18, 329.63),
+    (185.0, 220.0, 277.18),
+    (146.83, 220.0, 293.66),
+    (164.81, 246.94, 329.63),
+)
 CHORD_S = 2.5
 BIT_RATE = 48_000
 PAUSE = re.compile(r"\(pause ([0-9.]+) s\)")
@@ -40,7 +45,7 @@ def say(voice: str, words: str) -> Samples:
         with wave.open(str(path)) as turn:
             pcm = np.frombuffer(turn.readframes(turn.getnframes()), np.int16)
             speech = soxr.resample(pcm.astype(np.float32), turn.getframerate(), RATE)
-    return (speech * (SPEECH_PEAK / np.abs(speech).max())).astype(np.float32)
+    return np.asarray(speech * (SPEECH_PEAK / np.abs(speech).max()), np.float32)
 
 
 def speech(script: str) -> Samples:
@@ -66,7 +71,7 @@ def pad(n: int) -> Samples:
     swell = np.sin(np.pi * (t % CHORD_S) / CHORD_S) ** 2
     notes = np.array(CHORDS_HZ)[chord].T
     tones = sum(np.sin(2 * np.pi * note * t) + 0.3 * np.sin(4 * np.pi * note * t) for note in notes)
-    return (swell * tones / (1.3 * len(notes))).astype(np.float32)
+    return np.asarray(swell * tones / (1.3 * len(notes)), np.float32)
 
 
 def ducked(voice: Samples) -> Samples:
@@ -75,7 +80,7 @@ def ducked(voice: Samples) -> Samples:
     energy = np.convolve(np.abs(voice), np.ones(window) / window, "same")
     under, alone = 10 ** (MUSIC_UNDER_SPEECH_DB / 20), 10 ** (MUSIC_ALONE_DB / 20)
     speaks = np.clip(energy / 0.02, 0, 1)
-    return (alone + (under - alone) * speaks).astype(np.float32)
+    return np.asarray(alone + (under - alone) * speaks, np.float32)
 
 
 def write_opus(samples: Samples, path: Path) -> None:
