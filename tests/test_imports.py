@@ -1,0 +1,40 @@
+"""What an import costs: the engine brings neither Qt nor torch, and `main` brings nothing heavy."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TORCH_ROOMS = ("engine.whisper.cuda", "engine.adapt")  # nothing else may need torch
+HEAVY = ("PySide6", "torch", "ctranslate2", "faster_whisper", "onnxruntime", "av", "sounddevice")
+
+
+def engine_modules():
+    names = (".".join(path.relative_to(ROOT).with_suffix("").parts) for path in ROOT.glob("engine/**/*.py"))
+    return sorted(name.removesuffix(".__init__") for name in names if not name.startswith(TORCH_ROOMS))
+
+
+def loaded_by(modules):
+    """Return the top-level packages that a fresh Python has loaded after these imports."""
+    tell = "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    code = f"import sys, {', '.join(modules)}; {tell}"
+    fresh = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert fresh.returncode == 0, fresh.stderr
+    return set(fresh.stdout.split())
+
+
+def test_the_engine_loads_neither_torch_nor_qt():
+    assert not loaded_by(engine_modules()) & {"torch", "PySide6", "shiboken6", "desktop", "main"}
+
+
+def test_the_engine_package_alone_is_light():
+    assert not loaded_by(["engine"]) & set(HEAVY)
+
+
+@pytest.mark.skipif(not (ROOT / "main.py").exists(), reason="there is no main.py yet")
+def test_main_is_light():
+    assert not loaded_by(["main"]) & set(HEAVY)

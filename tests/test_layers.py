@@ -1,0 +1,234 @@
+"""The architecture, read from the imports: who may know whom, and who owns which library."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PRODUCT = ("engine", "desktop", "main")
+
+# ARCHITECTURE §2, from the top: a room imports only from rooms above it (and from itself). A package that
+# stands here holds all of its modules that have no line of their own.
+ROOMS = (
+    "engine.units",
+    "engine.errors",
+    "engine.records",
+    "engine.settings",
+    "engine.audio.ring",
+    "engine.audio.sources",
+    "engine.audio.resample",
+    "engine.speech.vad",
+    "engine.speech.windows",
+    "engine.speech.commit",
+    "engine.speech.guard",
+    "engine.speech.language",
+    "engine.speech.segments",
+    "engine.whisper.tokenizer",
+    "engine.whisper.features",
+    "engine.whisper.recognizer",
+    "engine.whisper.pins",
+    "engine.whisper.catalog",
+    "engine.whisper.places",
+    "engine.whisper.download",
+    "engine.whisper.quantise",
+    "engine.whisper.store",
+    "engine.adapt",
+    "engine.whisper.cpu",
+    "engine.whisper.cuda",
+    "engine.pipeline",
+    "engine.transcript",
+    "engine.session",
+    "engine.offline",
+)
+
+# (who, whom) that may be imported from below, inside a function, and why.
+CHOICES = {
+    ("engine.whisper.recognizer", "engine.whisper.cpu"): "the one place where an engine is chosen",
+}
+
+# Who may use it, by what: a module, or `module.name` for one thing of it.
+OWNERS = {
+    "PySide6": ("desktop",),
+    "sounddevice": ("desktop.capture",),
+    "pulsectl": ("desktop.capture",),
+    "pyaudiowpatch": ("desktop.capture",),
+    "ctranslate2": ("engine.whisper.cpu",),
+    "faster_whisper": ("engine.whisper.cpu",),
+    "onnxruntime": ("engine.speech.vad",),
+    "torch": ("engine.whisper.cuda", "engine.adapt"),
+    "soxr": ("engine.audio.resample",),
+    "av": ("engine.audio.sources",),
+    "tokenizers": ("engine.whisper.tokenizer",),
+    "rich": ("desktop.terminal",),
+    "urllib.request": ("engine.whisper.download",),
+    "http": ("engine.whisper.download",),
+    "socket": ("engine.whisper.download",),
+    "huggingface_hub": ("engine.whisper.download",),
+    "threading.Thread": ("engine.session", "desktop.capture"),
+    "print": ("desktop.terminal", "main"),
+}
+
+# Both run what a file says; nobody reads weights or records with them, tests neither.
+BANNED = ("pickle", "torch.load")
+
+# Packages that may not know these, wherever in the tree they are.
+STRANGERS = {
+    "engine": ("desktop", "main", "PySide6"),
+    "desktop": ("main",),
+    "desktop.capture": ("PySide6",),
+    "desktop.terminal": ("PySide6",),
+}
+
+
+@dataclass(frozen=True)
+class Use:
+    """One module's use of a name that it did not make: `module` uses `name` at a line of `path`."""
+
+    module: str
+    name: str
+    path: Path
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.path.relative_to(ROOT)}:{self.line}: {self.module} uses {self.name}"
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def imports(tree: ast.AST, package: str) -> Iterator[tuple[str, str, int]]:
+    """Yield (name here, what it stands for, line) of every import, also of those inside functions."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                here = alias.asname or alias.name.partition(".")[0]
+                yield here, alias.name if alias.asname else here, node.lineno
+                yield "", alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            above = ".".join(package.split(".")[: -(node.level - 1) or None]) if node.level else ""
+            source = ".".join(filter(None, (above, node.module)))
+            for alias in node.names:
+                yield alias.asname or alias.name, f"{source}.{alias.name}", node.lineno
+
+
+def dotted(node: ast.AST) -> str:
+    """Return `a.b.c` of a chain of attributes, or nothing."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and (start := dotted(node.value)):
+        return f"{start}.{node.attr}"
+    return ""
+
+
+def uses_in(source: str, module: str, path: Path) -> Iterator[Use]:
+    """Yield every import of a module, and every name it reaches through an import or a builtin."""
+    tree = ast.parse(source)
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    known = {}
+    for here, meant, line in imports(tree, package):
+        known[here] = meant
+        yield Use(module, meant, path, line)
+    for node in ast.walk(tree):
+        start, _, rest = dotted(node).partition(".")
+        if start in known and rest:
+            yield Use(module, f"{known[start]}.{rest}", path, node.lineno)
+        elif isinstance(node, ast.Call) and dotted(node.func) == "print":
+            yield Use(module, "print", path, node.lineno)
+
+
+@cache
+def uses(*places: str) -> tuple[Use, ...]:
+    """Return what the modules below these folders use; `main` is its file."""
+    files = [path for place in places for path in (*ROOT.glob(f"{place}.py"), *ROOT.glob(f"{place}/**/*.py"))]
+    return tuple(
+        use for path in files for use in uses_in(path.read_text(encoding="utf-8"), module_of(path), path)
+    )
+
+
+def room(name: str) -> int | None:
+    """Return the place of the narrowest room that holds a name; None outside the rooms."""
+    held = [entry for entry in ROOMS if within(name, entry)]
+    return ROOMS.index(max(held, key=len)) if held else None
+
+
+def complaint(found: list[Use], rule: str) -> str:
+    return "\n".join([rule, *sorted(map(str, set(found)))])
+
+
+def test_the_tree_is_read():
+    assert {use.module.partition(".")[0] for use in uses(*PRODUCT)} >= {"engine"}
+
+
+@pytest.mark.parametrize(("package", "stranger"), [(p, s) for p, names in STRANGERS.items() for s in names])
+def test_a_layer_does_not_know_what_lies_above_it(package, stranger):
+    found = [use for use in uses(*PRODUCT) if within(use.module, package) and within(use.name, stranger)]
+    assert not found, complaint(found, f"{package}/ must not know {stranger}")
+
+
+@pytest.mark.parametrize("name", OWNERS)
+def test_a_library_has_one_owner(name):
+    owners = OWNERS[name]
+    found = [
+        use
+        for use in uses(*PRODUCT)
+        if within(use.name, name) and not any(within(use.module, owner) for owner in owners)
+    ]
+    assert not found, complaint(found, f"{name} belongs to {', '.join(owners)}")
+
+
+@pytest.mark.parametrize("name", BANNED)
+def test_nobody_uses_what_is_banned(name):
+    found = [use for use in uses(*PRODUCT, "packaging", "tests") if within(use.name, name)]
+    assert not found, complaint(found, f"{name} is banned")
+
+
+def test_every_engine_module_has_a_room():
+    modules = {module_of(path) for path in ROOT.glob("engine/**/*.py") if path.name != "__init__.py"}
+    homeless = sorted(module for module in modules if room(module) is None)
+    assert not homeless, f"no room in ROOMS for {', '.join(homeless)}"
+
+
+def test_a_room_imports_only_from_rooms_above_it():
+    found = [
+        use
+        for use in uses(*PRODUCT)
+        if (mine := room(use.module)) is not None
+        and (theirs := room(use.name)) is not None
+        and theirs > mine
+        and (ROOMS[mine], ROOMS[theirs]) not in CHOICES
+    ]
+    assert not found, complaint(found, "a room imports only from rooms above it (ROOMS in this file)")
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import torch.nn", {"torch", "torch.nn"}),
+        ("import threading as t\nt.Thread(target=f)", {"threading", "threading.Thread"}),
+        ("from threading import Thread", {"threading.Thread"}),
+        ("from .. import units", {"engine.units"}),
+        ("from . import vad", {"engine.speech.vad"}),
+        ("from .vad import Vad", {"engine.speech.vad.Vad"}),
+        ("def f():\n    import socket", {"socket"}),
+        ("print(1)", {"print"}),
+        ("log.print(1)", set()),
+    ],
+)
+def test_a_use_is_seen_however_it_is_written(source, expected):
+    path = ROOT / "engine" / "speech" / "example.py"
+    assert {use.name for use in uses_in(source, "engine.speech.example", path)} == expected
+
+
+def test_a_complaint_names_file_and_line():
+    use = next(uses_in("\nimport torch", "engine.example", ROOT / "engine" / "example.py"))
+    assert re.match(r"engine.example\.py:2: engine\.example uses torch", complaint([use], "").strip())

@@ -1,0 +1,91 @@
+"""The set-up: the scripts are sound bash, and the locks say what pyproject says, for every machine."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+LOCKS = {"app": ("models",), "test": ("models", "test"), "base": ("models-base",)}
+PINNED = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>\S+)", re.MULTILINE)
+SCRIPTS = ("run", ".ci/run")
+
+
+def lock(name):
+    return (ROOT / "packaging" / "locks" / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def pins(name):
+    """Return the versions that a lock allows, by package; some have one for each Python."""
+    found = {}
+    for pin in PINNED.finditer(lock(name)):
+        found.setdefault(canonicalize_name(pin["name"]), set()).add(pin["version"])
+    return found
+
+
+def requirements(extras):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    lines = project["build-system"]["requires"] + project["project"]["dependencies"]
+    for extra in extras:
+        lines = lines + project["project"]["optional-dependencies"][extra]
+    return [Requirement(line) for line in lines]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_parses(script):
+    subprocess.run(["bash", "-n", ROOT / script], check=True)
+    assert (ROOT / script).stat().st_mode & 0o111, f"{script} is not executable"
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_shellcheck_finds_nothing(script):
+    found = subprocess.run(["shellcheck", ROOT / script], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout
+
+
+def test_run_alone_lists_its_verbs():
+    script = (ROOT / "run").read_text(encoding="utf-8")
+    verbs = re.findall(r"^    ([a-z]+)\) ", script.partition("case $verb in")[2], re.MULTILINE)
+    usage = subprocess.run([ROOT / "run"], capture_output=True, text=True, check=True).stdout
+    assert re.findall(r"^  ([a-z]+) ", usage, re.MULTILINE) == verbs
+
+
+def test_an_unknown_verb_is_refused():
+    refused = subprocess.run([ROOT / "run", "walk"], capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "no verb 'walk'" in refused.stderr
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_holds_what_pyproject_names(name):
+    pinned = pins(name)
+    for requirement in requirements(LOCKS[name]):
+        versions = pinned.get(canonicalize_name(requirement.name), set())
+        assert versions, f"{requirement} is not in {name}.txt: run ./run lock"
+        assert all(map(requirement.specifier.contains, versions)), (
+            f"{requirement} but {versions} in {name}.txt"
+        )
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_gives_a_hash_for_every_pin_and_no_address(name):
+    entries = re.split(r"\n(?=[\w.-]+==)", lock(name))[1:]
+    assert len(entries) == len(PINNED.findall(lock(name)))
+    assert all("--hash=sha256:" in entry for entry in entries)
+    assert "://" not in lock(name)
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_is_without_torch(name):
+    assert not {package for package in pins(name) if package.startswith(("torch", "nvidia"))}
+
+
+def test_what_is_tested_is_what_people_get():
+    app, test = pins("app"), pins("test")
+    assert app == {package: test[package] for package in app}
