@@ -57,9 +57,7 @@ class Pipeline:
         self._detector = detector or SpeechDetector()
         self._hysteresis = Hysteresis(settings.speech)
         self._policy = policy or LocalAgreement()
-        self._plan = WindowPlan(
-            settings.window, samples(settings.window.step_s or STEP_S[recognizer.context])
-        )
+        self._plan = WindowPlan(settings.window, samples(settings.window.step_s or STEP_S[recognizer.context]))
         self._language = Language(settings.language)
         self._segments = Segments(settings.segment)
         self._resampler: Resampler | None = None
@@ -201,4 +199,3 @@ class Pipeline:
     def _evidence(self, start: int, stop: int) -> float:
         """Return the highest speech probability between two samples."""
         return max((p for at, p in self._probabilities if at < stop and at + FRAME > start), default=0.0)
-

@@ -15,11 +15,9 @@ class Resampler:
 
     def __init__(self, sample_rate: int) -> None:
         self.sample_rate = sample_rate
-        self._stream = (
-            None
-            if sample_rate == SAMPLE_RATE
-            else soxr.ResampleStream(sample_rate, SAMPLE_RATE, 1, dtype="float32")
-        )
+        self._stream = None
+        if sample_rate != SAMPLE_RATE:
+            self._stream = soxr.ResampleStream(sample_rate, SAMPLE_RATE, 1, dtype="float32")
 
     def feed(self, block: AudioBlock) -> Samples:
         """Return the 16 kHz samples that this block completes, float32 [n].
@@ -31,17 +29,14 @@ class Resampler:
             raise ValueError(f"a block of {block.sample_rate} Hz in a stream of {self.sample_rate} Hz")
         frames = block.frames
         mono = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1, dtype=np.float32)
-        return mono if self._stream is None else self._resample(mono, last=False)
+        return self._resample(mono, last=False)
 
     def finish(self) -> Samples:
         """Return what is still inside; the stream has ended."""
-        return (
-            np.empty(0, np.float32)
-            if self._stream is None
-            else self._resample(np.empty(0, np.float32), last=True)
-        )
+        return self._resample(np.empty(0, np.float32), last=True)
 
     def _resample(self, mono: Samples, *, last: bool) -> Samples:
-        assert self._stream is not None
+        if self._stream is None:
+            return mono
         samples: Samples = self._stream.resample_chunk(np.ascontiguousarray(mono), last=last)
         return samples

@@ -8,17 +8,21 @@ heals itself (it reopens what was lost and reports the interruption); a file is 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
 from engine.errors import MediaUnreadable
 from engine.records import AudioBlock, Samples, SourceItem
 
+if TYPE_CHECKING:
+    import av
+
 BLOCK_S = 0.1
 # Only containers that hold their sound themselves: a playlist would have the decoder open what it names.
 FORMATS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,webm,mov,mp4,m4a,3gp,mp3,mpeg,mpegts,ogg,opus,tta,w64,wav,wv"
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,webm,mov,mp4,m4a,3gp,mp3,mpeg,mpegts,ogg,opus,tta,w64,"
+    "wav,wv"
 )
 
 

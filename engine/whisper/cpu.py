@@ -78,13 +78,9 @@ class CpuRecognizer:
                 intra_threads=settings.threads or _threads(context),
             )
         except MemoryError as error:
-            raise ModelTooLarge(
-                f"{folder.name} does not fit into memory", hint="Choose a smaller model."
-            ) from error
+            raise ModelTooLarge(f"{folder.name} does not fit into memory", hint="Choose a smaller model.") from error
         except (RuntimeError, ValueError) as error:
-            raise ModelCorrupt(
-                f"{folder} cannot be loaded: {error}", hint="Fetch the model again."
-            ) from error
+            raise ModelCorrupt(f"{folder} cannot be loaded: {error}", hint="Fetch the model again.") from error
         self.languages = LANGUAGES if self._model.is_multilingual else ("en",)
 
     def recognize(self, window: Window) -> Hypothesis:

@@ -1,6 +1,5 @@
 """Text ⇄ tokens: Whisper's special tokens, its languages, and which tokens make a word."""
 
-import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
