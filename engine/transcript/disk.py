@@ -1,8 +1,8 @@
 """The system calls of a journal, and what each system calls them.
 
-`Disk` is the one place where a journal meets the file system: a test hands in one that fails, and everything that
-differs between Linux, macOS and Windows stands here. The lock lies on the journal itself, so that the kernel lets go
-of it when the process dies, however it dies.
+`Disk` is the one place where a journal meets the file system: a test hands in one that fails, and
+everything that differs between Linux, macOS and Windows stands here. The lock lies on the journal itself,
+so that the kernel lets go of it when the process dies, however it dies.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ class Disk:
         """Return a descriptor that appends to a file that exists."""
         return os.open(path, _APPEND)
 
-    def write(self, fd: int, line: bytes | memoryview) -> int:
+    def write(self, fd: int, line: bytes) -> int:
         """Write once and return how many bytes were taken."""
         return os.write(fd, line)
 
@@ -65,6 +65,12 @@ class Disk:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(fd)
+        except OSError as error:
+            if error.errno not in {
+                errno.EINVAL,
+                errno.ENOTSUP,
+            }:  # some network file systems know no such thing
+                raise
         finally:
             os.close(fd)
 

@@ -1,7 +1,7 @@
 """A transcript as it is read back: what a session's journal says, in milliseconds.
 
-Where `engine.records` speaks in samples while a session runs, these records are what remains of it. They import
-nothing of the engine, so that reading and exporting a transcript costs no numpy.
+Where `engine.records` speaks in samples while a session runs, these records are what remains of it. They
+import nothing of the engine, so that reading and exporting a transcript costs no numpy.
 """
 
 from dataclasses import dataclass
@@ -98,7 +98,8 @@ class Transcript:
     @property
     def duration_ms(self) -> int:
         """The last moment that the transcript speaks of."""
-        return max((span.end_ms for span in (*self.segments, *self.gaps)), default=0)
+        ends = [segment.end_ms for segment in self.segments] + [gap.end_ms for gap in self.gaps]
+        return max(ends, default=0)
 
     @property
     def words(self) -> int:
