@@ -19,7 +19,7 @@ def engine_modules():
 def loaded_by(modules):
     """Return the top-level packages that a fresh Python has loaded after these imports."""
     tell = "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
-    code = f"import sys, {', '.join(modules)}; {tell}"
+    code = "\n".join(["import sys", *(f"import {module}" for module in modules), tell])
     fresh = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
