@@ -4,7 +4,7 @@
     {"type": "caption", "at_s": …, "audio_s": …, "segment": 0, "committed": "And so", "unstable": " my fell",
      "final": false, "language": "en", "words": [{"text": " so", "start_s": 0.62, "end_s": 0.9, "probability": 0.98}]}
     {"type": "gap", …, "start_s": …, "end_s": …, "reason": "…"}
-    {"type": "stats", …, "lag_s": …, "level_db": …, "updates": …, "decode_ms": …, "busy": …, "speaking": …, "overruns": …}
+    {"type": "stats", …, "lag_s": …, "level_db": …, "updates": …, "decode_ms": …, "busy": …, "speaking": …}
     {"type": "error", …, "kind": "DiskFull", "message": "…", "hint": "…", "fatal": false}
 
 `at_s` is wall time since the log began, `audio_s` the seconds of sound fed when the event was made. A caption holds
@@ -27,22 +27,18 @@ class EventLog:
 
     Args:
         stream: Text; flushed after each line, so that a reader can follow.
-        audio_s: Seconds of sound fed so far.
         clock: Monotonic seconds.
     """
 
-    def __init__(
-        self, stream: TextIO, audio_s: Callable[[], float], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
-        self._audio_s = audio_s
         self._clock = clock
         self._began = clock()
 
-    def write(self, event: Event) -> None:
-        """Append one event. Thread: the one that made it."""
+    def write(self, event: Event, audio_s: float) -> None:
+        """Append one event, made when `audio_s` seconds of sound had been fed. Thread: one at a time."""
         kind, fields = _fields(event)
-        times = {"at_s": round(self._clock() - self._began, 4), "audio_s": round(self._audio_s(), 4)}
+        times = {"at_s": round(self._clock() - self._began, 4), "audio_s": round(audio_s, 4)}
         print(json.dumps({"type": kind, **times, **fields}, ensure_ascii=False), file=self._stream, flush=True)
 
 

@@ -1,0 +1,130 @@
+"""`undertext doctor`: what works on this machine, and how to mend what does not."""
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from desktop import paths
+from desktop.capture.devices import list_devices
+from desktop.wiring import Engine
+from engine.errors import EngineError
+from engine.speech.vad import silero_path
+
+NAME = "doctor"
+HELP = "check sound, model, screen and GPU, and say how to mend what is wrong"
+LEAST_FREE_MB = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        fine: Nothing needs mending.
+        found: One line.
+        mend: What to do; empty when it is fine.
+    """
+
+    fine: bool
+    found: str
+    mend: str = ""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare no arguments."""
+
+
+def run(_options: argparse.Namespace) -> int:
+    """Check everything; return 0 when captions would work, else 1."""
+    console = Console(highlight=False)
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    findings = [(name, _checked(check)) for name, check in CHECKS.items()]
+    for name, finding in findings:
+        mark = "[green]✓[/]" if finding.fine else "[red]✗[/]"
+        table.add_row(mark, name, finding.found)
+        if finding.mend:
+            table.add_row("", "", f"[bold]{finding.mend}[/]")
+    console.print(table)
+    return 0 if all(finding.fine for _, finding in findings) else 1
+
+
+def _checked(check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except EngineError as error:
+        return Finding(fine=False, found=str(error), mend=error.hint)
+
+
+def system_sound() -> Finding:
+    """Whether what the computer plays can be heard."""
+    return _device("system", "Nothing that plays sound was found.")
+
+
+def microphone() -> Finding:
+    """Whether there is a microphone."""
+    return _device("microphone", "No microphone was found.")
+
+
+def _device(kind: str, nothing: str) -> Finding:
+    found = [device for device in list_devices() if device.kind == kind]
+    if not found:
+        return Finding(fine=False, found=nothing, mend="Plug one in or switch it on, then run this again.")
+    chosen = next((device for device in found if device.default), found[0])
+    return Finding(fine=True, found=f"{chosen.name}, {chosen.sample_rate} Hz, {chosen.channels} channels")
+
+
+def model() -> Finding:
+    """Whether a model is here, whole, and can be loaded."""
+    engine = Engine()
+    installed = engine.installed
+    context = engine.recognizer.context.value
+    return Finding(fine=True, found=f"{installed.name} ({context} context, {installed.trust.value}) in {installed.path}")
+
+
+def speech_detector() -> Finding:
+    """Whether speech can be told from silence."""
+    return Finding(fine=True, found=silero_path().name)
+
+
+def screen() -> Finding:
+    """Whether windows can be shown."""
+    if sys.platform != "linux":
+        return Finding(fine=True, found="there is one")
+    if display := os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        return Finding(fine=True, found=f"display {display}")
+    return Finding(
+        fine=False,
+        found="neither DISPLAY nor WAYLAND_DISPLAY is set",
+        mend="Start Undertext in a graphical session; 'undertext caption' works without one.",
+    )
+
+
+def gpu() -> Finding:
+    """Whether a GPU is used; none is needed."""
+    return Finding(fine=True, found="not used: this version computes on the processor")
+
+
+def disk() -> Finding:
+    """Whether transcripts can be kept."""
+    folder = paths.transcripts()
+    free_mb = shutil.disk_usage(folder).free // 2**20
+    if free_mb < LEAST_FREE_MB:
+        return Finding(fine=False, found=f"{free_mb} MB free in {folder}", mend="Free some space.")
+    return Finding(fine=True, found=f"{folder}, {free_mb // 1024} GB free")
+
+
+CHECKS: dict[str, Callable[[], Finding]] = {
+    "system sound": system_sound,
+    "microphone": microphone,
+    "model": model,
+    "speech detector": speech_detector,
+    "screen": screen,
+    "GPU": gpu,
+    "transcripts": disk,
+}

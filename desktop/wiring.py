@@ -1,0 +1,102 @@
+"""How the engine is put together for this person's machine: model, settings, journal → session.
+
+The window and the terminal both begin here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from desktop import paths
+from engine.audio.sources import AudioSource
+from engine.errors import ModelMissing, SettingsError
+from engine.pipeline import Pipeline
+from engine.records import Event
+from engine.session import Session
+from engine.settings import AUTO, EngineSettings
+from engine.transcript.journal import Journal
+from engine.whisper.installed import InstalledModel
+from engine.whisper.recognizer import Recognizer, load_recognizer
+from engine.whisper.store import Store
+
+# What is taken when nobody chose: the best that keeps up on two cores, first what knows the language.
+ENGLISH = ("tiny.en", "base", "tiny")
+MULTILINGUAL = ("base", "tiny", "small")
+
+
+@dataclass
+class Engine:
+    """A model that is found and loaded when it is first needed, and then kept.
+
+    Attributes:
+        settings: For the engine.
+        model: Name or folder; None takes the best that is here.
+        store: The models of this machine.
+    """
+
+    settings: EngineSettings = field(default_factory=EngineSettings)
+    model: str | None = None
+    store: Store = field(default_factory=lambda: Store(paths.models()))
+
+    @cached_property
+    def installed(self) -> InstalledModel:
+        """The model on disk, every byte checked.
+
+        Raises:
+            ModelError: It is not here, or damaged.
+            SettingsError: It does not know the language that is set.
+        """
+        found = self.store.find(self.model) if self.model else self._best()
+        language = self.settings.language
+        if found.english_only and language not in {AUTO, "en"}:
+            raise SettingsError(
+                f"the model {found.name} knows English only, not {language!r}",
+                hint="Choose a multilingual model with --model base (or tiny, small …).",
+            )
+        return found
+
+    @cached_property
+    def recognizer(self) -> Recognizer:
+        """The loaded model.
+
+        Raises:
+            EngineError: It cannot be found or loaded.
+        """
+        return load_recognizer(self.installed.path, self.installed.context, self.settings)
+
+    def pipeline(self) -> Pipeline:
+        """Return a new pipeline over the loaded model; raises as `recognizer`."""
+        recognizer = self.recognizer
+        settings = self.settings
+        if settings.language != AUTO and settings.language not in recognizer.languages:
+            raise SettingsError(
+                f"the model {self.installed.name} does not know the language {settings.language!r}",
+                hint=f"Choose one of {', '.join(recognizer.languages)}.",
+            )
+        return Pipeline(recognizer, settings)
+
+    def session(self, send: Callable[[Event], None], transcripts: Path | None) -> Session:
+        """Return a session that keeps its transcripts in a folder, or nowhere."""
+
+        def journal(source: AudioSource) -> Journal:
+            now = datetime.now().astimezone()
+            return Journal.create(
+                transcripts or Path(), title="", source=source.name, model=self.installed.name, now=now
+            )
+
+        return Session(make_pipeline=self.pipeline, send=send, make_journal=journal if transcripts else None)
+
+    def with_model(self, model: str | None) -> "Engine":
+        """Return the same with another model."""
+        return replace(self, model=model)
+
+    def _best(self) -> InstalledModel:
+        english = self.settings.language in {AUTO, "en"}
+        for name in ENGLISH if english else MULTILINGUAL:
+            try:
+                return self.store.find(name)
+            except ModelMissing:
+                continue
+        return self.store.find("tiny.en" if english else "base")
