@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 from engine.errors import SettingsError
 
 VERSION = 1
+FONT_PT = (10, 96)
+LINE_COUNT = (1, 4)
 _FAR = 1 << 20  # no screen lies farther away, in pixels
 _LONGEST = 1024
 _MOST_PLACES = 64
@@ -78,8 +80,8 @@ class OverlaySettings(_Section):
     visible: bool = True
     click_through: bool = False
     font_family: str = ""
-    font_pt: int = _between(24, 10, 96)
-    line_count: int = _between(2, 1, 4)
+    font_pt: int = _between(24, *FONT_PT)
+    line_count: int = _between(2, *LINE_COUNT)
     hold_s: float = _between(4.0, 1.0, 60.0)
     opacity: float = _between(0.84, 0.75, 1.0)
     above_full_screen: bool = True

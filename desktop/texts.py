@@ -9,9 +9,14 @@ from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 _CONTEXT = "undertext"
 
 
-def tr(text: str, **fields: object) -> str:
-    """Return a sentence of this file in the user's language, with its fields filled in."""
-    return QCoreApplication.translate(_CONTEXT, text).format(**fields)
+def tr(text: object, **fields: object) -> str:
+    """Return a sentence of this file in the user's language, with its fields filled in.
+
+    Args:
+        text: One of the names below; Qt's stubs call what `QT_TRANSLATE_NOOP` returns an object, it is the sentence.
+        fields: What stands in braces in it.
+    """
+    return QCoreApplication.translate(_CONTEXT, str(text)).format(**fields)
 
 
 APP_NAME = "Undertext"
@@ -101,8 +106,7 @@ GAP = QT_TRANSLATE_NOOP("undertext", "{duration_s:.1f} s without captions: {reas
 CRASH_TITLE = QT_TRANSLATE_NOOP("undertext", "Something went wrong in Undertext")
 CRASH_BODY = QT_TRANSLATE_NOOP(
     "undertext",
-    "{kind}, in {place}. Captions go on where they can. "
-    "What happened is in {log}; no words that were said are in it.",
+    "{kind}, in {place}. Captions go on where they can. What happened is in {log}; no words that were said are in it.",
 )
 SETTINGS_BROKEN = QT_TRANSLATE_NOOP(
     "undertext", "The settings file could not be read; it was set aside as {name}, and {instead} are used"

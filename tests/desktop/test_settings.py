@@ -10,9 +10,9 @@ from desktop.settings import AppSettings, EngineChoice, OverlaySettings, Place, 
 from desktop.settings_file import MAX_BYTES, SettingsFile
 from engine.errors import SettingsError
 
-NAMES = st.sampled_from(
+NAMES = st.text(max_size=3) | st.sampled_from(
     "overlay window source engine places controls x width font_pt hold_s kind visible version model unknown".split()
-) | st.text(max_size=3)
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=5),
@@ -47,9 +47,7 @@ def test_ten_thousand_damaged_files_start_the_program(tmp_path):
 
 def test_what_is_saved_is_loaded(tmp_path):
     file = SettingsFile(tmp_path / "new" / "settings.json")
-    chosen = AppSettings(
-        engine=EngineChoice(model="base"), overlay=OverlaySettings(places={"A": Place(x=-7)})
-    )
+    chosen = AppSettings(engine=EngineChoice(model="base"), overlay=OverlaySettings(places={"A": Place(x=-7)}))
     file.save(chosen)
     assert file.load().settings == chosen
 
