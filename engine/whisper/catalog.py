@@ -1,21 +1,22 @@
-"""The models one can have: name, where they were published, languages, and the pins of every file. Sizes are data.
+"""The models one can have: name, where they were published, languages, and the pins of every file.
 
-The published facts stand in `assets/models/catalog.tsv`, one file of a model a line; an empty cell is unknown and stays
-so. What the catalog lacks is recorded by the store at the first download. This module opens no socket and no model.
+The published facts stand in `assets/models/catalog.tsv`, one file of a model a line; an empty cell is unknown
+and stays so. What the catalog lacks is recorded by the store at the first download.
 """
 
 import csv
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 from engine.errors import ModelMissing
 from engine.whisper.pins import Pin
+from engine.whisper.recognizer import Context
+from engine.whisper.tokenizer import LANGUAGES
 
 # Beside the packages in a source tree, in site-packages and in a frozen app alike.
 _TABLE = Path(__file__).parents[2] / "assets" / "models" / "catalog.tsv"
@@ -25,16 +26,6 @@ NEEDED = ("config.json", "model.bin", "tokenizer.json")
 
 KNOWN_FILES = (*NEEDED, "vocabulary.txt", "vocabulary.json", "preprocessor_config.json")
 """Every file that a model's folder may bring along; nothing else is taken from anywhere."""
-
-Context: TypeAlias = Literal["padded", "short"]
-"""What the encoder must see: "padded" to 30 s as published models do, or "short": the audio and a little more."""
-
-LANGUAGES = tuple(
-    "en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur hr bg lt la mi ml cy "
-    "sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr pa si km sn yo so af oc ka be tg sd gu am yi lo "
-    "uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su yue".split()
-)
-"""Whisper's languages in the order of their tokens; models before large-v3 lack the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +46,16 @@ class Model:
     revision: str | None
     licence: str
     files: tuple[Pin, ...]
-    context: Context = "padded"
+    context: Context = Context.PADDED
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Codes of the languages it writes, English first."""
+        """ISO 639-1 codes of the languages it writes."""
         if self.name.endswith(".en") or self.name.startswith("distil-"):
-            return LANGUAGES[:1]
-        return LANGUAGES if self.name.startswith("large-v3") else LANGUAGES[:-1]
+            return ("en",)
+        if self.name.startswith("large-v3"):
+            return LANGUAGES
+        return tuple(code for code in LANGUAGES if code != "yue")
 
     @property
     def can_translate(self) -> bool:
@@ -84,7 +77,7 @@ class Catalog(Mapping[str, Model]):
     """Models by name, read from a table when the first one is asked for.
 
     Args:
-        table: Tab-separated, with the columns model, repository, revision, licence, file, bytes, sha256, git_blob.
+        table: Tab-separated: model, repository, revision, licence, file, bytes, sha256, git_blob.
     """
 
     def __init__(self, table: Path = _TABLE) -> None:
@@ -118,12 +111,10 @@ def named(name: str, catalog: Mapping[str, Model] = CATALOG) -> Model:
     if name in catalog:
         return catalog[name]
     near = difflib.get_close_matches(name, catalog, n=3, cutoff=0.5) or list(catalog)
-    raise ModelMissing(
-        f"there is no model named {name!r}", hint=f"Choose {', '.join(near)}, or give a model's folder."
-    )
+    raise ModelMissing(f"there is no model named {name!r}", hint=f"Choose {', '.join(near)}, or give a model's folder.")
 
 
-def lacking(names: Iterator[str] | Mapping[str, object] | tuple[str, ...]) -> tuple[str, ...]:
+def lacking(names: Iterable[str]) -> tuple[str, ...]:
     """Return the needed files that are not among the names; a vocabulary may be text or JSON."""
     have = set(names)
     missing = tuple(name for name in NEEDED if name not in have)
@@ -133,12 +124,6 @@ def lacking(names: Iterator[str] | Mapping[str, object] | tuple[str, ...]) -> tu
 def _model(rows: list[dict[str, str]]) -> Model:
     head = rows[0]
     pins = tuple(
-        Pin(
-            row["file"],
-            int(row["bytes"]) if row["bytes"] else None,
-            row["sha256"] or None,
-            row["git_blob"] or None,
-        )
-        for row in rows
+        Pin(row["file"], int(row["bytes"] or 0) or None, row["sha256"] or None, row["git_blob"] or None) for row in rows
     )
     return Model(head["model"], head["repository"], head["revision"] or None, head["licence"], pins)

@@ -1,7 +1,8 @@
 """Fetch one file over HTTPS, going on where an earlier try was cut. The only module that opens a connection.
 
-What was received is written at once, so that even a killed process goes on from its last byte. The server's ETag stands
-beside the partial file: a resume is asked for with If-Range, and any other ETag, range or length starts it over.
+What was received is written at once, so that even a killed process goes on from its last byte. The server's
+ETag stands beside the partial file: a resume is asked for with If-Range, and any other ETag, range or length
+starts over.
 """
 
 import shutil
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from email.message import Message
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from engine.errors import DownloadFailed, ModelCorrupt
@@ -35,7 +36,8 @@ class Patience:
         timeout_s: Without a byte for so long, the connection is dead.
         window_s: Every so often at least `least_bytes` must have come, or the connection is as good as dead.
         least_bytes: See `window_s`.
-        tries: So many failures in a row without one new byte end the download.
+        tries: So many failures in a row without one new byte end the download; a hub that cannot be reached at all
+            ends it at once.
         pause_s: Before the second try; doubled each time.
     """
 
@@ -43,10 +45,10 @@ class Patience:
     window_s: float = 60.0
     least_bytes: int = 1 << 16
     tries: int = 5
-    pause_s: float = 1.0
+    pause_s: float = 0.5
 
 
-class _Retry(Exception):  # noqa: N818 - it is no error yet
+class _Retry(Exception):
     """This try failed in a way that another may mend."""
 
 
@@ -67,14 +69,13 @@ def fetch(url: str, pin: Pin, target: Path, progress: Progress, patience: Patien
         DownloadFailed: No connection, no space, or the server refuses; what came is kept for the next try.
         ModelCorrupt: The server's file is not the pinned one; nothing is kept.
     """
-    _refuse_plain(url)
+    if not _plain(url):
+        _refuse_unencrypted(url)
     transfer = _Transfer(url, pin, target, progress, patience or Patience())
     fresh = not transfer.had
     transfer.complete()
     found = measure(pin.name, (target,))
-    if (
-        not pin.holds(found) and not fresh
-    ):  # the beginning may have been damaged since: once more, from nothing
+    if not pin.holds(found) and not fresh:  # the beginning may have been damaged since: once more, from nothing
         transfer.restart()
         transfer.complete()
         found = measure(pin.name, (target,))
@@ -93,7 +94,8 @@ def get(url: str, patience: Patience | None = None) -> bytes:
     Raises:
         DownloadFailed: It cannot be had.
     """
-    _refuse_plain(url)
+    if not _plain(url):
+        _refuse_unencrypted(url)
     try:
         with _open(url, {}, (patience or Patience()).timeout_s) as response:
             return response.read(1 << 20)
@@ -107,6 +109,7 @@ class _Transfer:
     def __init__(self, url: str, pin: Pin, target: Path, progress: Progress, patience: Patience) -> None:
         self._url, self._pin, self._target = url, pin, target
         self._progress, self._patience = progress, patience
+        self._reached = False
         self._etag_file = target.with_name(f"{target.name}.etag")
 
     @property
@@ -126,7 +129,7 @@ class _Transfer:
                 return self._once()
             except _Retry as retry:
                 failures = 1 if self.had > before else failures + 1
-                if failures >= self._patience.tries:
+                if failures >= self._patience.tries or not self._reached:
                     raise _unreachable(self._url, retry) from retry
                 time.sleep(self._patience.pause_s * 2 ** (failures - 1))
 
@@ -137,11 +140,10 @@ class _Transfer:
             self.restart()
         try:
             with _open(self._url, self._resuming(), self._patience.timeout_s) as response:
+                self._reached = True
                 self._take(response)
         except urllib.error.HTTPError as error:
             self._refused(error)
-        except DownloadFailed:
-            raise
         except (OSError, HTTPException) as error:
             raise _Retry(str(error)) from error
 
@@ -154,7 +156,10 @@ class _Transfer:
 
     def _refused(self, error: urllib.error.HTTPError) -> None:
         error.close()
-        if error.code == 416:  # what is had is longer than the file, or all of it
+        self._reached = True
+        if error.code == 416:  # the ETag agrees, and nothing is left from here on
+            if _number((error.headers["Content-Range"] or "").rpartition("/")[2]) == self.had:
+                return
             self.restart()
         elif error.code < 500 and error.code not in (408, 425, 429):
             raise _unreachable(self._url, error) from error
@@ -177,7 +182,7 @@ class _Transfer:
             raise _Retry("the connection was cut")
 
     def _agreed(self, response: HTTPResponse) -> int:
-        """Return the size of the whole file; what is had is thrown away unless the answer goes on from there."""
+        """Return the size of the whole file; drop what is had unless the answer goes on from there."""
         length = _number(response.headers["Content-Length"])
         if response.status == 206:
             total = _continued(response.headers, self.had)
@@ -215,26 +220,28 @@ class _Transfer:
         self._progress(self._pin.name, self.had, total)
 
 
-class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
-    ) -> urllib.request.Request | None:
-        _refuse_plain(newurl)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, req: urllib.request.Request, *answer: Any) -> urllib.request.Request | None:
+        address = answer[-1]
+        if not (_plain(req.full_url) and _plain(address)):
+            _refuse_unencrypted(address)
+        return super().redirect_request(req, *answer)
 
 
 def _open(url: str, headers: dict[str, str], timeout_s: float) -> HTTPResponse:
-    request = urllib.request.Request(
-        url, headers={"Accept-Encoding": "identity", "User-Agent": "undertext", **headers}
-    )
-    opener = urllib.request.build_opener(_CheckedRedirects)
-    response: HTTPResponse = opener.open(request, timeout=timeout_s)
+    headers = {"Accept-Encoding": "identity", "User-Agent": "undertext", **headers}
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the scheme was checked
+    response: HTTPResponse = urllib.request.build_opener(_Redirects).open(request, timeout=timeout_s)
     return response
 
 
-def _refuse_plain(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+def _plain(url: str) -> bool:
+    """Return whether an address is plain http to this machine itself: nobody else can read along."""
+    return urlsplit(url).scheme == "http" and urlsplit(url).hostname in _LOOPBACK
+
+
+def _refuse_unencrypted(url: str) -> None:
+    if urlsplit(url).scheme != "https":
         raise DownloadFailed(f"{url} is not encrypted", hint="Models are fetched over https only.")
 
 
@@ -250,7 +257,9 @@ def _number(text: str | None) -> int | None:
 
 
 def _unreachable(url: str, cause: Exception) -> DownloadFailed:
-    reason = getattr(cause, "reason", None) or cause
+    if isinstance(cause, urllib.error.HTTPError):
+        return DownloadFailed(f"{url} is refused: {cause}", hint="Try again later, or another model.")
+    reason = cause.reason if isinstance(cause, urllib.error.URLError) else cause
     return DownloadFailed(
         f"{url} cannot be fetched: {reason}",
         hint="Check the network and try again; what has come is kept and continued.",

@@ -1,6 +1,7 @@
-"""What a file of a model must be, and whether it is that: size, SHA-256 and, where a hub publishes only that, git's id.
+"""What a file of a model must be, and whether it is: size, SHA-256, or git's id where the hub has only that.
 
-A pin says what was published, a measure what lies on disk. Every place the bytes may come from is held to the same pins.
+A pin says what was published, a measure what lies on disk. Wherever the bytes come from, the pins are the
+same.
 """
 
 import hashlib
@@ -65,8 +66,8 @@ def size(parts: Parts) -> int:
 def measure(name: str, parts: Parts) -> Measure:
     """Hash a file whose bytes lie in one or more parts.
 
-    A processor with SHA instructions hashes 1.4 GB a second, so this is done whenever a model is about to be loaded
-    and no earlier result is believed.
+    A processor with SHA instructions hashes 1.4 GB a second, so this is done whenever a model is about to be
+    loaded, and no earlier result is believed.
 
     Raises:
         OSError: A part cannot be read.

