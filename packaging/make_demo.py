@@ -20,9 +20,9 @@ DEMO = Path(__file__).resolve().parent.parent / "assets" / "demo"
 RATE = 48_000  # Opus knows no 44.1 kHz
 TURN_GAP_S = 0.35  # about what people leave between turns
 LEAD_S = 0.8  # music alone, before the first word and after the last
-SPEECH_PEAK = 0.7
+SPEECH_LEVEL_DB = -19.0  # RMS of a turn, so that both voices are equally loud
 MUSIC_UNDER_SPEECH_DB = -38.0
-MUSIC_ALONE_DB = -24.0
+MUSIC_ALONE_DB = -14.0
 CHORDS_HZ = (
     (220.0, 277.18, 329.63),
     (185.0, 220.0, 277.18),
@@ -38,14 +38,14 @@ Samples = npt.NDArray[np.float32]
 
 
 def say(voice: str, words: str) -> Samples:
-    """Return the words as flite's voice speaks them, at RATE and SPEECH_PEAK."""
+    """Return the words as flite's voice speaks them, at RATE and SPEECH_LEVEL_DB."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "turn.wav"
         subprocess.run(["flite", "-voice", voice, "-t", words, "-o", path], check=True)
         with wave.open(str(path)) as turn:
             pcm = np.frombuffer(turn.readframes(turn.getnframes()), np.int16)
             speech = soxr.resample(pcm.astype(np.float32), turn.getframerate(), RATE)
-    return np.asarray(speech * (SPEECH_PEAK / np.abs(speech).max()), np.float32)
+    return np.asarray(speech * (10 ** (SPEECH_LEVEL_DB / 20) / np.sqrt(np.mean(speech**2))), np.float32)
 
 
 def speech(script: str) -> Samples:
