@@ -10,25 +10,22 @@ packages. Whatever the place, every byte is hashed before it is used; a place th
 and the next one tried. Only `Store.download` uses the network.
 """
 
-import json
-import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.errors import DownloadFailed, ModelCorrupt, ModelError, ModelMissing
-from engine.whisper.catalog import CATALOG, KNOWN_FILES, NEEDED, Model, lacking, named
+from engine.whisper.catalog import CATALOG, NEEDED, Model, lacking, named
 from engine.whisper.checks import Checked, Trust, checked, measured
 from engine.whisper.disk import exclusive, private_folder
-from engine.whisper.download import Patience, Progress, fetch, get
+from engine.whisper.download import Patience, Progress
+from engine.whisper.hub import HUB, fetched
 from engine.whisper.installed import InstalledModel, installed
 from engine.whisper.pins import Pin
 from engine.whisper.places import Place, folder, folder_names, places
 from engine.whisper.record import Record
 from engine.whisper.shelf import Shelf
-
-HUB = "https://huggingface.co"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +110,19 @@ class Store:
             ModelCorrupt: The hub's bytes are not the published ones.
         """
         model = named(name, self._catalog)
-        partial = self._writable(self.folder / "partial" / model.name)
-        with exclusive(partial.with_suffix(".lock")) as free:
-            if not free:
-                raise DownloadFailed(f"{model.name} is being fetched already", hint="Wait for it.")
-            revision, pins = self._listed(model, patience)
-            files = {pin.name: (self._writable(partial / revision) / pin.name,) for pin in pins}
-            for pin in pins:
-                url = f"{self._hub}/{model.repository}/resolve/{revision}/{pin.name}"
-                fetch(url, pin, files[pin.name][0], progress, patience)
-            installed = self._kept(model, Place(self._hub, files, revision), temporary=True)
-            shutil.rmtree(partial, ignore_errors=True)
-        return installed
+        partial = self.folder / "partial" / model.name
+        try:
+            private_folder(partial)
+            with exclusive(partial.with_name(f"{model.name}.lock")) as free:
+                if not free:
+                    raise DownloadFailed(f"{model.name} is being fetched already", hint="Wait for it.")
+                known = self._record.revision(model), self._record.pins(model)
+                place = fetched(self._hub, model, *known, folder=partial, progress=progress, patience=patience)
+                ready = self._kept(model, place, temporary=True)
+                shutil.rmtree(partial, ignore_errors=True)
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
+        return ready
 
     def copies(self, name: str) -> Iterator[Copy]:
         """Yield every copy of a model of the catalog on this machine, the one that is used first.
@@ -255,27 +253,6 @@ class Store:
             if any(pin.name == "model.bin" and pin.sha256 == sha256 for pin in model.files):
                 return model
         return None
-
-    def _listed(self, model: Model, patience: Patience | None) -> tuple[str, list[Pin]]:
-        """Return the revision to fetch and its files; ask the hub what neither catalog nor record knows."""
-        revision, pins = self._record.revision(model), self._record.pins(model)
-        if revision and (model.complete or all(pin.known for pin in pins.values())):
-            return revision, list(pins.values())
-        url = f"{self._hub}/api/models/{model.repository}/revision/{revision or 'main'}"
-        try:
-            answer = json.loads(get(url, patience))
-            told, names = str(answer["sha"]), {str(file["rfilename"]) for file in answer["siblings"]}
-        except (ValueError, LookupError, TypeError) as error:
-            raise DownloadFailed(f"{url} does not list the model's files") from error
-        if not re.fullmatch(r"[0-9a-f]{40}", told) or revision not in (None, told) or lacking(names):
-            raise DownloadFailed(f"{url} does not list the model's files")
-        return told, [pins[name] for name in KNOWN_FILES if name in names]
-
-    def _writable(self, path: Path) -> Path:
-        try:
-            return private_folder(path)
-        except OSError as error:
-            raise _unwritable(self.folder, error) from error
 
 
 def no_model(name: str, folder: Path) -> ModelMissing:
