@@ -44,6 +44,7 @@ ROOMS = (
     "engine.whisper.installed",
     "engine.whisper.shelf",
     "engine.whisper.download",
+    "engine.whisper.hub",
     "engine.whisper.store",
     "engine.adapt",
     "engine.transcript.disk",
