@@ -45,6 +45,7 @@ ROOMS = (
     "engine.whisper.shelf",
     "engine.whisper.download",
     "engine.whisper.hub",
+    "engine.whisper.hub",
     "engine.whisper.store",
     "engine.adapt",
     "engine.transcript.disk",
