@@ -105,7 +105,7 @@ def cues(segments: Iterable[Segment]) -> list[Cue]:
     for profile, group in groups:
         # One that comes too soon waits, so that the one before can be read.
         starts.append(max(group[0].start_ms, starts[-1] + profile.min_ms) if starts else group[0].start_ms)
-    following = [*starts[1:], None]
+    following = [*starts[1:], None] if starts else []
     return [
         Cue(start, _end(group, start, after, profile), _lines(group, profile.line_chars))
         for (profile, group), start, after in zip(groups, starts, following, strict=True)

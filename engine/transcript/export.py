@@ -23,6 +23,7 @@ from engine.transcript.text import normalise
 
 JSON_VERSION = 1
 _WORD_JOINER = "\u2060"
+_SRT_MARKUP = re.compile(r"<(?=\s*[a-zA-Z/])|\{(?=\\|[CcFfoPSsYy]:)|\\(?=[Nnh])")  # HTML, ASS, MicroDVD, ASS
 _NAME_LENGTH = 100  # UTF-8 bytes; file systems take 255, and a suffix follows
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # devices on Windows
 
@@ -148,8 +149,7 @@ def _clock(ms: int, point: str) -> str:
 
 def _escape_srt(text: str) -> str:
     """Leave nothing that a reader takes for a time, a tag or a style; what is seen stays the same."""
-    text = re.sub(r"<(?=[a-zA-Z/])", f"<{_WORD_JOINER}", text.replace("-->", "→"))
-    return re.sub(r"\{(?=\\)", f"{{{_WORD_JOINER}", text)
+    return _SRT_MARKUP.sub(rf"\g<0>{_WORD_JOINER}", text.replace("-->", "→"))
 
 
 def _escape_vtt(text: str) -> str:

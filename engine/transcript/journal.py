@@ -42,7 +42,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -198,7 +198,7 @@ class Journal:
 
     def clock(self, now: datetime) -> None:
         """Write what the clock on the wall says now. Raises as `caption`."""
-        self._append("clock", {"at_ms": self._end_ms, "utc": now.isoformat(timespec="milliseconds")})
+        self._append("clock", {"at_ms": self._end_ms, "utc": now.astimezone(UTC).isoformat(timespec="milliseconds")})
 
     def edit(self, segment: int, text: str) -> None:
         """Write a person's correction of a segment. Raises as `caption`."""

@@ -83,6 +83,7 @@ class LineLog:
         except OSError as error:
             self._usable = False
             if error.errno not in FULL:
+                self._disk.close(self._fd)
                 raise _unwritable(self._folder, error) from error
 
     def resume(self, part: int) -> None:
@@ -144,8 +145,8 @@ class LineLog:
             self._put(sync=True)
         else:
             self._retry()
-        if self._waiting or self._unsynced:
-            raise _full(self.path, len(self._waiting) + len(self._unsynced))
+        if self._waiting:
+            raise _full(self.path, self.pending)
         self._disk.close(self._fd)
 
     def _put(self, *, sync: bool) -> None:
