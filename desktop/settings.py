@@ -99,10 +99,9 @@ class WindowSettings(_Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSettings(_Section):
-    """What is listened to: the kind, and the device's id or nothing for the default."""
+    """What is listened to, named as `desktop.capture.devices` names it."""
 
-    kind: str = _one_of("system", "microphone")
-    device: str = ""
+    spec: str = "system"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

