@@ -102,8 +102,8 @@ class Host(Protocol):
         """
         ...
 
-    def trouble(self) -> NoInputDevice:
-        """Return why there is no target, with the mend."""
+    def trouble(self) -> NoInputDevice | None:
+        """Return why there is no target, with the mend; None while that is not known."""
         ...
 
     def close(self) -> None:

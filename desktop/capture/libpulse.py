@@ -54,8 +54,8 @@ class ServerInfo(ctypes.Structure):
     )
 
 
-class SourceInfo(ctypes.Structure):
-    """The beginning of pa_source_info, as far as it is read."""
+class DeviceInfo(ctypes.Structure):
+    """The beginning of pa_sink_info and of pa_source_info, which are alike as far as they are read."""
 
     _fields_ = (
         ("name", c_char_p),
@@ -63,12 +63,16 @@ class SourceInfo(ctypes.Structure):
         ("description", c_char_p),
         ("sample_spec", SampleSpec),
         ("channel_map", ChannelMap),
+        ("owner_module", c_uint32),
+        ("volume", ChannelMap),  # as large as pa_cvolume, and not read
+        ("mute", c_int),
+        ("monitor_of", c_uint32),  # of a source: its sink's index, or DEFAULT where it is no monitor
     )
 
 
 Notify = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)  # (context or stream, user data)
 OnServerInfo = ctypes.CFUNCTYPE(None, c_void_p, POINTER(ServerInfo), c_void_p)
-OnSourceInfo = ctypes.CFUNCTYPE(None, c_void_p, POINTER(SourceInfo), c_int, c_void_p)
+OnDeviceInfo = ctypes.CFUNCTYPE(None, c_void_p, POINTER(DeviceInfo), c_int, c_void_p)
 OnChange = ctypes.CFUNCTYPE(None, c_void_p, c_int, c_uint32, c_void_p)
 OnSound = ctypes.CFUNCTYPE(None, c_void_p, c_size_t, c_void_p)
 
@@ -89,7 +93,10 @@ _PROTOTYPES: dict[str, tuple[Any, ...]] = {  # name: result, arguments
     "pa_context_set_subscribe_callback": (None, c_void_p, OnChange, c_void_p),
     "pa_context_subscribe": (c_void_p, c_void_p, c_int, c_void_p, c_void_p),
     "pa_context_get_server_info": (c_void_p, c_void_p, OnServerInfo, c_void_p),
-    "pa_context_get_source_info_by_name": (c_void_p, c_void_p, c_char_p, OnSourceInfo, c_void_p),
+    "pa_context_get_sink_info_by_name": (c_void_p, c_void_p, c_char_p, OnDeviceInfo, c_void_p),
+    "pa_context_get_sink_info_list": (c_void_p, c_void_p, OnDeviceInfo, c_void_p),
+    "pa_context_get_source_info_by_name": (c_void_p, c_void_p, c_char_p, OnDeviceInfo, c_void_p),
+    "pa_context_get_source_info_list": (c_void_p, c_void_p, OnDeviceInfo, c_void_p),
     "pa_operation_unref": (None, c_void_p),
     "pa_stream_new": (c_void_p, c_void_p, c_char_p, POINTER(SampleSpec), POINTER(ChannelMap)),
     "pa_stream_connect_record": (c_int, c_void_p, c_char_p, POINTER(BufferAttr), c_int),
@@ -125,3 +132,8 @@ def library() -> ctypes.CDLL:
         call = getattr(lib, name)
         call.restype, call.argtypes = result, arguments
     return lib
+
+
+def text(name: bytes | None) -> str:
+    """Return a C string as text; empty where there is none."""
+    return name.decode(errors="replace") if name else ""

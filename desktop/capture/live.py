@@ -12,7 +12,7 @@ import numpy as np
 
 from desktop.capture.hosts import Clock, Device, Host, Tap, TapState, boot_clock
 from desktop.capture.timeline import Timeline
-from engine.errors import CaptureError
+from engine.errors import CaptureError, NoInputDevice
 from engine.records import AudioBlock, Interruption, Notice, SourceItem
 
 OPEN_S = 3.0  # for a server to answer and a device to start
@@ -57,12 +57,15 @@ class LiveSource:
         self._begin()
         deadline = self._clock() + OPEN_S
         while self._tap is None or self._tap.state is not TapState.RUNNING:
-            now = self._clock()
-            if now > deadline:
-                trouble = self._refusal or self._host.trouble()
+            self._keep_open(self._clock())
+            trouble = None if self._tap else self._refusal or self._host.trouble()
+            if self._clock() > deadline:
+                trouble = trouble or NoInputDevice(
+                    f"{self.name} did not start within {OPEN_S:g} s", hint="Restart the sound server, or the computer."
+                )
+            if trouble is not None:
                 self.close()
                 raise trouble
-            self._keep_open(now)
             self._wait(TICK_S)
 
     def read(self, timeout_s: float) -> Sequence[SourceItem]:

@@ -3,9 +3,9 @@
 import sys
 
 from desktop.capture.hosts import Device, Host, Kind
-from desktop.capture.listing import server_devices
 from desktop.capture.portaudio import PortAudioHost, inputs
 from desktop.capture.pulse import PulseHost
+from desktop.capture.server import server_devices
 from engine.errors import NoInputDevice
 
 

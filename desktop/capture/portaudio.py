@@ -15,6 +15,7 @@ from desktop.capture.hosts import RING_S, Clock, Device, Kind, TapState, boot_cl
 from engine.audio.ring import Ring
 from engine.errors import DeviceLost, NoInputDevice
 
+MOST_CHANNELS = 8  # what offers more is ALSA's way to a sound server, which takes any number
 REFRESH_S = 1.0  # between new lists while there is no device
 SOUND_CARDS = Path("/dev/snd")  # Linux
 
@@ -158,9 +159,14 @@ def inputs(kind: Kind = Kind.MICROPHONE) -> list[Device]:
     sd = sounddevice()
     default = _api(sd)["default_input_device"]
     return [
-        Device(d["name"], d["name"], kind, d["index"] == default, int(d["default_samplerate"]), d["max_input_channels"])
+        Device(d["name"], d["name"], kind, d["index"] == default, int(d["default_samplerate"]), _channels(d))
         for d in _entries(sd)
     ]
+
+
+def _channels(entry: dict[str, Any]) -> int:
+    most: int = entry["max_input_channels"]
+    return most if most <= MOST_CHANNELS else 2
 
 
 def _entries(sd: Any) -> list[dict[str, Any]]:

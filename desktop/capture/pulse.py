@@ -13,8 +13,6 @@ the microphone without a word.
 import ctypes
 import math
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from ctypes import c_size_t, c_void_p
 from typing import Any
 
@@ -22,6 +20,7 @@ import numpy as np
 
 from desktop.capture import libpulse as pa
 from desktop.capture.hosts import RING_S, Clock, Device, Kind, TapState, boot_clock
+from desktop.capture.server import PulseServer, device_of, no_server
 from engine.audio.ring import Ring
 from engine.errors import DeviceLost, FormatRefused, NoInputDevice
 
@@ -31,7 +30,7 @@ MONITOR = ".monitor"
 
 
 class PulseHost:
-    """A connection to the sound server, for the sake of one source.
+    """A sound server, for the sake of one source of it.
 
     Args:
         kind: Whether to capture a sink's monitor or a source.
@@ -40,42 +39,34 @@ class PulseHost:
     """
 
     def __init__(self, kind: Kind, device_id: str | None = None, *, clock: Clock = boot_clock) -> None:
-        self._lib = pa.library()
+        self.server = PulseServer(self.suspect)
         self._kind = kind
         self._device_id = device_id
         self._clock = clock
-        self._loop: int | None = None
-        self._context: int | None = None
         self._retry_at = 0.0
-        self._on_change = pa.OnChange(self._note_change)  # kept: libpulse holds only their addresses
-        self._on_server = pa.OnServerInfo(self._note_server)
-        self._on_source = pa.OnSourceInfo(self._note_source)
+        self._on_server = pa.OnServerInfo(self._note_server)  # kept: libpulse holds only their addresses
+        self._on_device = pa.OnDeviceInfo(self._note_device)
         self._forget()
 
     def target(self, now: float) -> Device | None:
         """Return the device to be captured now; None while there is none or the server has not answered."""
-        if self._loop is None:
-            self._loop = self._lib.pa_threaded_mainloop_new()
-            self._lib.pa_threaded_mainloop_start(self._loop)
-        with self.locked():
+        with self.server.locked():
             self._attend(now)
-            unsure = self._stale or self._asking or self._source_name is not None
-            return None if unsure else self._device
+            return None if self._is_unsure else self._device
 
     def open(self, device: Device, wake: threading.Event) -> "PulseTap":
         """Ask the server for a record stream of a device."""
-        with self.locked():
-            if self._context is None:
+        with self.server.locked():
+            if self.server.context is None:
                 raise DeviceLost("the connection to the sound server is gone")
-            return PulseTap(self, self._context, device, self._channel_map, wake, self._clock)
+            return PulseTap(self, device, self._channel_map, wake, clock=self._clock)
 
-    def trouble(self) -> NoInputDevice:
-        """Return why there is no target, with the mend."""
-        if not self._ready:
-            return NoInputDevice(
-                "no sound server answers",
-                hint="Start PulseAudio, or PipeWire with pipewire-pulse; `pactl info` shows whether it runs.",
-            )
+    def trouble(self) -> NoInputDevice | None:
+        """Return why there is no target, with the mend; None while the server is being asked."""
+        if self._refused:
+            return no_server()
+        if not self._ready or self._is_unsure or self._device is not None:
+            return None
         what = "microphone" if self._kind is Kind.MICROPHONE else "sound output"
         if self._device_id is None:
             mend = f"Connect a {what} and make it the default."
@@ -84,120 +75,81 @@ class PulseHost:
         return NoInputDevice(f"there is no {what} called {self._device_id!r}", hint=mend)
 
     def close(self) -> None:
-        """Leave the server and end libpulse's thread."""
-        if self._loop is None:
-            return
-        with self.locked():
-            self._disconnect()
-        self._lib.pa_threaded_mainloop_stop(self._loop)
-        self._lib.pa_threaded_mainloop_free(self._loop)
-        self._loop = None
+        """Leave the server."""
+        self.server.close()
+        self._forget()
 
     def suspect(self) -> None:
         """Ask the server again before the next target is told. Thread: any."""
         self._stale = True
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold libpulse's thread still, as calls into it need."""
-        self._lib.pa_threaded_mainloop_lock(self._loop)
-        try:
-            yield
-        finally:
-            self._lib.pa_threaded_mainloop_unlock(self._loop)
+    @property
+    def _is_unsure(self) -> bool:
+        return self._stale or self._asking or bool(self._wanted)
 
     def _forget(self) -> None:
         self._ready = False
+        self._refused = False  # the last attempt to connect has failed
         self._stale = True  # what is known may be wrong
         self._asking = False  # an answer is on its way
-        self._source_name: str | None = None  # to be asked for next
+        self._wanted = ""  # the device to be asked for next
         self._device: Device | None = None
         self._channel_map = pa.ChannelMap()
 
     def _attend(self, now: float) -> None:
         """Take the next step towards knowing the target."""
-        state = self._lib.pa_context_get_state(self._context) if self._context else pa.CONTEXT_FAILED
-        if state in (pa.CONTEXT_FAILED, pa.CONTEXT_TERMINATED):
-            self._disconnect()
+        state = self.server.state
+        if state in {pa.CONTEXT_FAILED, pa.CONTEXT_TERMINATED}:
+            self._forget()
+            self._refused = self.server.context is not None
             if now >= self._retry_at:
                 self._retry_at = now + RETRY_S
-                self._connect()
+                self.server.connect()
         elif state == pa.CONTEXT_READY:
             if not self._ready:
                 self._ready = True
                 events = pa.SUBSCRIBE_SERVER | pa.SUBSCRIBE_SOURCE | pa.SUBSCRIBE_SINK
-                self._unref(self._lib.pa_context_subscribe(self._context, events, None, None))
+                self.server.ask("subscribe", events, None)
             if not self._asking:
                 self._ask()
 
     def _ask(self) -> None:
-        """Ask first which source is wanted, then what it is like."""
-        lib = self._lib
+        """Ask first which device is the default, then what it is like."""
         if self._stale:
             self._stale, self._asking = False, True
-            self._unref(lib.pa_context_get_server_info(self._context, self._on_server, None))
-        elif self._source_name is not None:
-            name, self._asking, self._device = self._source_name.encode(), True, None
-            self._unref(lib.pa_context_get_source_info_by_name(self._context, name, self._on_source, None))
-
-    def _connect(self) -> None:
-        lib = self._lib
-        self._context = lib.pa_context_new(lib.pa_threaded_mainloop_get_api(self._loop), b"Undertext")
-        lib.pa_context_set_subscribe_callback(self._context, self._on_change, None)
-        lib.pa_context_connect(self._context, None, pa.CONTEXT_NOAUTOSPAWN, None)
-
-    def _disconnect(self) -> None:
-        if self._context is not None:
-            self._lib.pa_context_set_subscribe_callback(self._context, pa.OnChange(), None)
-            self._lib.pa_context_disconnect(self._context)
-            self._lib.pa_context_unref(self._context)
-            self._context = None
-        self._forget()
-
-    def _unref(self, operation: int | None) -> None:
-        if operation:  # None: the connection has just failed, which its state will tell
-            self._lib.pa_operation_unref(operation)
+            self.server.ask("get_server_info", self._on_server)
+        elif self._wanted:
+            self._asking, self._device = True, None
+            what = "source" if self._kind is Kind.MICROPHONE else "sink"
+            self.server.ask(f"get_{what}_info_by_name", self._wanted.encode(), self._on_device)
 
     # What follows runs in libpulse's thread, which holds the lock.
 
-    def _note_change(self, *_: object) -> None:
-        self._stale = True
-
     def _note_server(self, _context: int, info: Any, _data: object) -> None:
-        self._asking = False
+        self._asking, self._device = False, None
         if not info:
             self._stale = True
-        elif self._kind is Kind.MICROPHONE:
-            self._source_name = self._device_id or _microphone(_text(info.contents.default_source_name))
+        elif self._device_id:
+            self._wanted = self._device_id
+        elif self._kind is Kind.SYSTEM:
+            self._wanted = pa.text(info.contents.default_sink_name)
         else:
-            sink = self._device_id or _text(info.contents.default_sink_name)
-            self._source_name = sink and sink + MONITOR
-        if self._source_name is None:
-            self._device = None
+            source = pa.text(info.contents.default_source_name)
+            self._wanted = "" if source.endswith(MONITOR) else source  # a monitor stands in where there is none
 
-    def _note_source(self, _context: int, info: Any, end: int, _data: object) -> None:
+    def _note_device(self, _context: int, info: Any, end: int, _data: object) -> None:
         if info:
-            found = info.contents
-            source, spec = _text(found.name) or "", found.sample_spec
-            self._channel_map = pa.ChannelMap.from_buffer_copy(found.channel_map)
-            self._device = Device(
-                id=source if self._kind is Kind.MICROPHONE else source.removesuffix(MONITOR),
-                name=_text(found.description) or source,
-                kind=self._kind,
-                default=self._device_id is None,
-                rate=spec.rate,
-                channels=spec.channels,
-            )
+            self._device = device_of(info.contents, self._kind, self._wanted if self._device_id is None else "")
+            self._channel_map = pa.ChannelMap.from_buffer_copy(info.contents.channel_map)
         if end:
-            self._asking, self._source_name = False, None
+            self._asking, self._wanted = False, ""
 
 
 class PulseTap:
     """One record stream.
 
     Args:
-        host: Owns the connection.
-        context: The connection.
+        host: Owns the connection, which is locked now.
         device: What to capture.
         channel_map: Its own, so that nothing is mixed on the way.
         wake: Set when sound has come.
@@ -205,15 +157,9 @@ class PulseTap:
     """
 
     def __init__(
-        self,
-        host: PulseHost,
-        context: int,
-        device: Device,
-        channel_map: pa.ChannelMap,
-        wake: threading.Event,
-        clock: Clock,
+        self, host: PulseHost, device: Device, channel_map: pa.ChannelMap, wake: threading.Event, *, clock: Clock
     ) -> None:
-        self._host, self._lib, self._wake, self._clock = host, pa.library(), wake, clock
+        self._host, self._lib, self._wake, self._clock = host, host.server.lib, wake, clock
         self.device = device
         self.ring = Ring(RING_S * device.rate, device.channels)
         self.arrival = (0, clock())
@@ -224,7 +170,7 @@ class PulseTap:
         self._on_move = pa.Notify(self._note_move)
         self._on_suspend = pa.Notify(self._note_suspend)
         self._on_sound = pa.OnSound(self._note_sound)
-        self._stream: int | None = self._connect(context, channel_map)
+        self._stream: int | None = self._connect(channel_map)
 
     @property
     def idle(self) -> bool:
@@ -240,7 +186,7 @@ class PulseTap:
         """End the stream."""
         if self._stream is None:
             return
-        with self._host.locked():
+        with self._host.server.locked():
             self._lib.pa_stream_set_state_callback(self._stream, pa.Notify(), None)
             self._lib.pa_stream_set_moved_callback(self._stream, pa.Notify(), None)
             self._lib.pa_stream_set_suspended_callback(self._stream, pa.Notify(), None)
@@ -250,10 +196,12 @@ class PulseTap:
         self._stream = None
         self.state = TapState.LOST
 
-    def _connect(self, context: int, channel_map: pa.ChannelMap) -> int:
+    def _connect(self, channel_map: pa.ChannelMap) -> int:
         lib, device = self._lib, self.device
         spec = pa.SampleSpec(pa.FLOAT32, device.rate, device.channels)
-        stream: int | None = lib.pa_stream_new(context, b"captions", ctypes.byref(spec), ctypes.byref(channel_map))
+        stream: int | None = lib.pa_stream_new(
+            self._host.server.context, b"captions", ctypes.byref(spec), ctypes.byref(channel_map)
+        )
         if stream is None:
             raise FormatRefused(f"{device.name} has {device.channels} channels at {device.rate} Hz, which is refused")
         lib.pa_stream_set_state_callback(stream, self._on_state, None)
@@ -296,19 +244,9 @@ class PulseTap:
             self._wake.set()
 
     def _is_at_home(self, stream: int) -> bool:
-        return _text(self._lib.pa_stream_get_device_name(stream)) == self._source
+        return pa.text(self._lib.pa_stream_get_device_name(stream)) == self._source
 
     def _lose(self) -> None:
         self.state = TapState.LOST
         self._host.suspect()
         self._wake.set()
-
-
-def _microphone(source: str | None) -> str | None:
-    """Return a source's name unless it is a monitor: where there is no microphone, one becomes the default."""
-    return source if source and not source.endswith(MONITOR) else None
-
-
-def _text(name: bytes | None) -> str | None:
-    """Return a C string as text; None where there is none."""
-    return name.decode(errors="replace") if name else None

@@ -4,8 +4,8 @@ Both deliver silence while nothing plays. Only a sink that was put to sleep (`pa
 """
 
 from desktop.capture.hosts import Device, Host, Kind
-from desktop.capture.listing import server_devices
 from desktop.capture.pulse import PulseHost
+from desktop.capture.server import server_devices
 
 
 def host(device_id: str | None) -> Host:
