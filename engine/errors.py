@@ -87,7 +87,7 @@ class TranscriptError(EngineError):
 
 
 class JournalCorrupt(TranscriptError):
-    """A journal has no intact header."""
+    """A journal holds no intact line."""
 
 
 class DiskFull(TranscriptError):

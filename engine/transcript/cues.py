@@ -16,7 +16,7 @@ from itertools import accumulate, pairwise
 from math import inf
 
 from engine.transcript.records import Segment
-from engine.transcript.text import UNSPACED, characters, columns, normalise, strain
+from engine.transcript.text import UNSPACED, characters, columns, inseparable, normalise, strain
 
 LINES = 2
 PAUSE_MS = 1500  # a cue never spans a longer silence
@@ -149,9 +149,8 @@ def _tokens(segment: Segment, line_chars: int) -> list[_Token]:
     unspaced = segment.language in UNSPACED
     for text, start_ms, end_ms in spoken:
         for part in _parts(text, start_ms, end_ms, line_chars if unspaced else None):
-            if tokens and not (part.blank or unspaced):
-                before = tokens.pop()
-                tokens.append(_joined(before, part))
+            if tokens and not part.blank and (not unspaced or inseparable(tokens[-1].text, part.text)):
+                tokens.append(_joined(tokens.pop(), part))
             else:
                 tokens.append(part)
     if tokens:

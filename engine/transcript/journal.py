@@ -71,7 +71,7 @@ def decode(line: bytes) -> dict[str, Any] | None:
     if line[:9] != b"%08x " % zlib.crc32(body):
         return None
     try:
-        record = json.loads(body)
+        record = json.loads(body.decode())
     except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None

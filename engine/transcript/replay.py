@@ -22,7 +22,7 @@ class Replay:
     def __init__(self, session: str) -> None:
         # A damaged first line costs no text: the name still tells the time, the rest is unknown.
         self._header = Header(session, "", _started(session), "", "")
-        self._segments: dict[int, tuple[int, Segment]] = {}
+        self._segments: dict[int, Mapping[str, Any]] = {}
         self._edits: dict[int, str] = {}
         self._gaps: list[MissedSpan] = []
         self._notes: list[Note] = []
@@ -63,7 +63,7 @@ class Replay:
         """
         if self.last < 0:
             raise JournalCorrupt(f"Session {self._header.id} holds no intact line", hint="Delete it.")
-        segments = [self._edited(self._segments[number][1]) for number in sorted(self._segments)]
+        segments = [self._edited(_segment(self._segments[number])) for number in sorted(self._segments)]
         return Transcript(self._header, tuple(segments), tuple(self._gaps), tuple(self._notes), self.totals is not None)
 
     def _take_header(self, record: Mapping[str, Any]) -> None:
@@ -77,15 +77,8 @@ class Replay:
 
     def _take_segment(self, record: Mapping[str, Any]) -> None:
         number, rev = index(record["id"]), index(record["rev"])
-        if number in self._segments and self._segments[number][0] > rev:
-            return
-        words = tuple(
-            TimedWord(str(text), index(start_ms), index(end_ms), float(probability))
-            for text, start_ms, end_ms, probability in record.get("words", ())
-        )
-        span = index(record["start_ms"]), index(record["end_ms"])
-        text, language, final = str(record["text"]), str(record["lang"]), bool(record["final"])
-        self._segments[number] = rev, Segment(number, *span, text, language, final, words)
+        if number not in self._segments or self._segments[number]["rev"] <= rev:
+            self._segments[number] = record
 
     def _edited(self, segment: Segment) -> Segment:
         text = self._edits.get(segment.id)
@@ -103,6 +96,12 @@ def replay(session: str, records: Iterable[Mapping[str, Any]]) -> Transcript:
     for record in records:
         fold.take(record)
     return fold.transcript()
+
+
+def _segment(record: Mapping[str, Any]) -> Segment:
+    words = tuple(TimedWord(*word) for word in record.get("words", ()))
+    span = record["start_ms"], record["end_ms"]
+    return Segment(record["id"], *span, record["text"], record["lang"], record["final"], words)
 
 
 def _started(session: str) -> datetime:

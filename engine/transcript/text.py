@@ -9,6 +9,8 @@ _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BLANKS = re.compile(r"[^\S\n\u00a0\u202f\u3000]+")  # the three that are written on purpose stay
 
+_JOINER = "\u200d"  # zero width joiner: makes one emoji of several
+
 UNSPACED = frozenset({"bo", "ja", "km", "lo", "my", "th", "yue", "zh"})  # they set no blanks between words
 
 _SENTENCE_END = (".", "?", "!", "…", "。", "？", "！", "؟", "۔", "।")
@@ -42,12 +44,17 @@ def columns(text: str) -> int:
     return len(text) if text.isascii() else sum(not _joins(char) for char in text)
 
 
+def inseparable(left: str, right: str) -> bool:
+    """Return whether no line may break between two texts that have no blank between them, in any script."""
+    begins, ends = right[0], left[-1]
+    return _joins(begins) or begins in _NO_LINE_START or ends in _NO_LINE_END or ends == _JOINER
+
+
 def characters(text: str) -> Iterator[str]:
     """Yield a text of a script without blanks in the smallest parts between which a line may break."""
     part = ""
     for char in text:
-        held = part.endswith("\u200d") or part[-1:] in _NO_LINE_END
-        if part and not (held or _joins(char) or char in _NO_LINE_START):
+        if part and not inseparable(part, char):
             yield part
             part = ""
         part += char
@@ -66,4 +73,4 @@ def strain(left: str) -> int:
 
 
 def _joins(char: str) -> bool:
-    return unicodedata.category(char).startswith("M") or char == "\u200d" or "\U0001f3fb" <= char <= "\U0001f3ff"
+    return unicodedata.category(char).startswith("M") or char == _JOINER or "\U0001f3fb" <= char <= "\U0001f3ff"

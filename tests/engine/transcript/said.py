@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from engine.records import Caption, Gap, Word
@@ -12,6 +13,9 @@ from engine.units import milliseconds
 
 NOW = datetime(2025, 1, 31, 17, 45, tzinfo=UTC)
 ID = "20250131-174500"
+
+# Disks and busy machines are as slow as they are: no property here is about time.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
 
 Event = Caption | Gap | str
 

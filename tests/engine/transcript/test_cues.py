@@ -1,5 +1,6 @@
 """Cues keep every word and the rules of reading."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from engine.transcript.cues import Cue, cues, profile_for, violations
 from engine.transcript.records import Segment, TimedWord
 from engine.transcript.text import columns, normalise
+from tests.engine.transcript.said import UNHURRIED
 
 LANGUAGES = st.sampled_from(["en", "de", "ja", "zh", "th", "ko", ""])
 SPEECH = st.sampled_from(
@@ -38,18 +40,21 @@ def letters(text):
     return "".join(normalise(text).split())
 
 
+@UNHURRIED
 @given(transcripts())
 def test_no_word_is_lost_doubled_or_moved(segments):
     shown = "".join(cue.text for cue in cues(segments))
     assert letters(shown) == "".join(letters(segment.text) for segment in segments)
 
 
+@UNHURRIED
 @given(transcripts())
 def test_every_cue_stands_long_enough_and_none_too_long(segments):
     for cue in cues(segments):
         assert 833 <= cue.end_ms - cue.start_ms <= 7000
 
 
+@UNHURRIED
 @given(transcripts())
 def test_cues_follow_each_other_without_a_gap_or_with_a_real_one(segments):
     found = cues(segments)
@@ -58,6 +63,7 @@ def test_cues_follow_each_other_without_a_gap_or_with_a_real_one(segments):
         assert gap == 0 or gap >= 1000
 
 
+@UNHURRIED
 @given(transcripts(text=SPEECH))
 def test_lines_are_two_and_no_longer_than_the_language_allows(segments):
     spaced = [segment for segment in segments if segment.language in {"en", "de", ""}]
@@ -128,6 +134,15 @@ def test_japanese_breaks_between_characters_and_never_before_a_full_stop():
         assert all(columns(line) <= 23 for line in cue.lines)
         assert not any(line.startswith("。") for line in cue.lines)
     assert "".join(letters(cue.text) for cue in found) == text
+
+
+def test_a_word_that_is_a_mark_stays_with_the_one_before():
+    words = [TimedWord(text, 200 * at, 200 * at + 200, 1) for at, text in enumerate(["これは"] * 4 + ["。"] * 4)]
+    segment = Segment(0, 0, 1600, "".join(word.text for word in words), "ja", final=True, words=tuple(words))
+    (cue,) = cues([segment, replace(segment, id=1, words=(), text="")])
+    assert cue.text == "これはこれはこれはこれは。。。。"
+    long = cues([replace(segment, words=tuple(words) * 4, text=segment.text * 4)])
+    assert not any(line.startswith("。") for cue in long for line in cue.lines)
 
 
 def test_violations_are_listed():

@@ -9,14 +9,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import DiskFull, TranscriptError
 from engine.transcript.disk import Disk
 from engine.transcript.journal import read_lines
 from engine.transcript.library import Library
-from tests.engine.transcript.said import ID, begin, caption, said
+from tests.engine.transcript.said import ID, UNHURRIED, begin, caption, said
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the faults are made with Linux's own means")
 
@@ -79,7 +79,7 @@ def speak(journal, number, told):
 FAULTS = st.sampled_from([errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, "short"])
 
 
-@settings(deadline=None, max_examples=50)  # a disk is as slow as it is
+@UNHURRIED
 @given(faults=st.dictionaries(st.integers(4, 40), FAULTS, max_size=20))
 def test_no_caption_is_lost_to_any_faults_that_pass(faults):
     with TemporaryDirectory() as folder:
@@ -187,7 +187,7 @@ def test_closing_tells_what_would_be_lost_and_can_be_tried_again(tmp_path):
 SECTOR = 512
 
 
-@settings(deadline=None)
+@UNHURRIED
 @given(data=st.data(), lines=st.integers(1, 30))
 def test_a_power_cut_costs_only_what_was_not_synced(data, lines):
     with TemporaryDirectory() as folder:

@@ -15,7 +15,7 @@ from engine.transcript.export import FORMATS, export, file_name, parse_json, wri
 from engine.transcript.records import Header, MissedSpan, Note, Segment, TimedWord, Transcript
 from engine.transcript.text import normalise
 from tests.engine.transcript.nasty import TEXTS
-from tests.engine.transcript.said import ID, NOW
+from tests.engine.transcript.said import ID, NOW, UNHURRIED
 
 TIMES = st.integers(0, 10**12)
 WORDS = st.builds(TimedWord, st.text(), TIMES, TIMES, st.floats(0, 1))
@@ -42,11 +42,13 @@ def transcript(*texts, title="A talk"):
     return Transcript(Header(ID, title, NOW, "a device", "tiny.en"), segments, ended=True)
 
 
+@UNHURRIED
 @given(TRANSCRIPTS)
 def test_json_gives_back_what_was_exported(told):
     assert parse_json(export(told, "json")) == told
 
 
+@UNHURRIED
 @given(TRANSCRIPTS, st.sampled_from(list(FORMATS)))
 def test_every_transcript_can_be_exported_and_encoded(told, kind):
     assert export(told, kind).encode().decode() == export(told, kind)
@@ -74,6 +76,7 @@ def test_json_from_a_newer_version_is_refused():
         parse_json(json.dumps(data | {"version": 2}))
 
 
+@UNHURRIED
 @given(st.text())
 def test_normalising_twice_changes_nothing_more(text):
     assert normalise(normalise(text)) == normalise(text)

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import JournalCorrupt, TranscriptError
@@ -17,7 +17,7 @@ from engine.records import Gap, Word
 from engine.transcript.journal import Journal, decode, encode, read_lines
 from engine.transcript.library import Library
 from engine.transcript.replay import replay
-from tests.engine.transcript.said import ID, NOW, LiveModel, begin, caption, said, sessions, tell
+from tests.engine.transcript.said import ID, NOW, UNHURRIED, LiveModel, begin, caption, said, sessions, tell
 
 
 def lines(folder):
@@ -28,7 +28,7 @@ def records(folder):
     return [json.loads(line) for line in lines(folder)]
 
 
-@settings(deadline=None)  # a disk is as slow as it is
+@UNHURRIED
 @given(events=sessions())
 def test_replay_equals_the_live_model(events):
     with TemporaryDirectory() as folder:
@@ -41,7 +41,7 @@ def test_replay_equals_the_live_model(events):
         assert Library(Path(folder)).read(ID) == model.transcript(ended=True)
 
 
-@settings(deadline=None)  # a disk is as slow as it is
+@UNHURRIED
 @given(events=sessions(), data=st.data())
 def test_replay_equals_the_live_model_after_any_truncation(events, data):
     with TemporaryDirectory() as folder:
@@ -58,7 +58,7 @@ def test_replay_equals_the_live_model_after_any_truncation(events, data):
         assert Library(Path(folder)).read(ID) == whole[-1]
 
 
-@settings(deadline=None)  # a disk is as slow as it is
+@UNHURRIED
 @given(events=sessions(), data=st.data())
 def test_every_intact_line_survives_random_damage(events, data):
     with TemporaryDirectory() as folder:
@@ -82,7 +82,7 @@ def test_every_intact_line_survives_random_damage(events, data):
         assert all(record in map(decode, whole.split(b"\n")) for record in read)
 
 
-@settings(deadline=None)
+@UNHURRIED
 @given(st.binary(max_size=200))
 def test_no_bytes_upset_the_reader(noise):
     with TemporaryDirectory() as folder:
