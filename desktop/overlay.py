@@ -71,12 +71,14 @@ class Overlay(QWidget):
 
     def apply(self, settings: OverlaySettings) -> None:
         """Take other settings, at once."""
-        before, self._settings = self._settings, settings
+        if settings == self._settings:
+            return
+        self._settings = settings
         self.captions.restyle(settings)
         self._set_least_size()
         self._set_height()
         self.setVisible(settings.visible)
-        if self.windowHandle() and settings != before:
+        if self._is_mapped:
             self._on_mapped()
 
     def put_in_place(self) -> None:

@@ -36,7 +36,6 @@ RESUME = QT_TRANSLATE_NOOP("undertext", "Resume")
 STOP = QT_TRANSLATE_NOOP("undertext", "Stop")
 QUIT = QT_TRANSLATE_NOOP("undertext", "Quit")
 SHOW_WINDOW = QT_TRANSLATE_NOOP("undertext", "Open Undertext")
-HIDE_WINDOW = QT_TRANSLATE_NOOP("undertext", "Hide window")
 TRANSCRIPT = QT_TRANSLATE_NOOP("undertext", "Transcript")
 SHOW_OVERLAY = QT_TRANSLATE_NOOP("undertext", "Captions on the screen")
 CLICK_THROUGH = QT_TRANSLATE_NOOP("undertext", "Clicks pass through")
@@ -66,9 +65,7 @@ STATE_STOPPING = QT_TRANSLATE_NOOP("undertext", "Finishing the last words …")
 STATE_FAILED = QT_TRANSLATE_NOOP("undertext", "Stopped by a fault")
 LEVEL = QT_TRANSLATE_NOOP("undertext", "Sound level")
 MODEL = QT_TRANSLATE_NOOP("undertext", "Model")
-MODEL_LANGUAGE = QT_TRANSLATE_NOOP("undertext", "{model} · {language}")
 MODEL_NONE = QT_TRANSLATE_NOOP("undertext", "none yet")
-LANGUAGE_AUTO = QT_TRANSLATE_NOOP("undertext", "language by ear")
 
 # When something is missing
 NO_DEVICE = QT_TRANSLATE_NOOP(
@@ -98,9 +95,7 @@ CRASH_BODY = QT_TRANSLATE_NOOP(
     "undertext",
     "{kind}, in {place}. Captions go on where they can. What happened is in {log}; no words that were said are in it.",
 )
-SETTINGS_BROKEN = QT_TRANSLATE_NOOP(
-    "undertext", "The settings file could not be read; it was set aside as {name}, and {instead} are used"
-)
+SETTINGS_BROKEN = QT_TRANSLATE_NOOP("undertext", "The settings file could not be read")
+SETTINGS_ASIDE = QT_TRANSLATE_NOOP("undertext", "It was set aside as {name}; {instead} are used.")
 SETTINGS_BACKUP = QT_TRANSLATE_NOOP("undertext", "the settings before the last change")
 SETTINGS_DEFAULT = QT_TRANSLATE_NOOP("undertext", "the first settings")
-SETTINGS_UNSAVED = QT_TRANSLATE_NOOP("undertext", "The settings could not be saved: {reason}")

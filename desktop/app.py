@@ -1,0 +1,240 @@
+"""The program with its windows: builds every part, and makes every connection in one list.
+
+Closing the main window leaves the program in the tray; where there is no tray, it ends it.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QApplication, QWidget
+
+from desktop import headless, paths, placement, platforms, texts
+from desktop.assets import DEMO_CLIP
+from desktop.bridge import Bridge
+from desktop.capture.devices import list_devices, open_source
+from desktop.controls import Controls
+from desktop.crash import CrashHooks
+from desktop.device_watch import DeviceWatch
+from desktop.log import start_log
+from desktop.overlay import Overlay
+from desktop.preferences import Preferences
+from desktop.quit_signals import QuitSignals
+from desktop.settings import AppSettings, Place, remembered
+from desktop.settings_file import Loaded, SettingsFile
+from desktop.source_picker import DEMO
+from desktop.texts import tr
+from desktop.theme import Theme, app_icon
+from desktop.transcript_window import TranscriptWindow
+from desktop.tray import Tray
+from desktop.wiring import Engine
+from engine.audio.sources import AudioSource, FileSource, Pacer
+from engine.errors import EngineError, SettingsError
+from engine.records import Failure, State, StateChange
+from engine.settings import AUTO, EngineSettings
+from engine.transcript.library import Library
+
+_LOG = logging.getLogger(__name__)
+_JOIN_S = 5.0  # how long the engine may take for its last words at the end
+_RESTING = frozenset({State.IDLE, State.FAILED})
+
+
+def run() -> int:
+    """Show the windows until the user quits; without a screen, show in the terminal what they would show."""
+    if not platforms.has_screen(os.environ):
+        return headless.run()
+    start_log(paths.logs())
+    platforms.choose_qt_platform(os.environ)
+    qt = QApplication(sys.argv[:1])
+    qt.setApplicationName(texts.APP_NAME)
+    qt.setDesktopFileName("undertext")
+    qt.setWindowIcon(app_icon())
+    qt.setQuitOnLastWindowClosed(False)
+    hooks = CrashHooks(paths.logs())
+    app = App(qt)
+    app.start()
+    code = qt.exec()
+    app.end()
+    hooks.remove()
+    return code
+
+
+class App(QObject):
+    """Every part of the program, and what passes between them.
+
+    Thread: GUI.
+    """
+
+    def __init__(self, qt: QApplication) -> None:
+        super().__init__()
+        self._qt = qt
+        file = SettingsFile(paths.settings_file())
+        self._loaded = file.load()
+        settings = self._loaded.settings
+        self.theme = Theme(qt)
+        self.engine = Engine(_engine_settings(settings), settings.engine.model or None)
+        self.bridge = Bridge(self)
+        self.session = self.engine.session(self.bridge.send, paths.transcripts())
+        self.preferences = Preferences(settings, file, self)
+        self.devices = DeviceWatch(list_devices, self)
+        self.overlay = Overlay(settings.overlay)
+        self.controls = Controls(self.session.stats)
+        self.transcript = TranscriptWindow(lambda: Library(paths.transcripts()).read("last"))
+        self.tray = Tray(self)
+        self.signals = QuitSignals(self)
+        self._state = State.IDLE
+        self._connect()
+
+    def _connect(self) -> None:
+        """Make every connection of the program."""
+        bridge, controls, overlay, tray = self.bridge, self.controls, self.overlay, self.tray
+        preferences, session, transcript = self.preferences, self.session, self.transcript
+
+        # What the engine says, to those who show it.
+        bridge.caption_changed.connect(overlay.captions.show_caption)
+        bridge.caption_changed.connect(transcript.take_caption)
+        bridge.gap_found.connect(transcript.take_gap)
+        bridge.state_changed.connect(controls.show_state)
+        bridge.state_changed.connect(tray.show_state)
+        bridge.state_changed.connect(self._on_state_changed)
+        bridge.failed.connect(controls.show_failure)
+
+        # What the user wants of the session.
+        controls.start_wanted.connect(self._on_start_wanted)
+        tray.start_wanted.connect(lambda: self._on_start_wanted(preferences.current.source.spec))
+        for window in (controls, tray):
+            window.pause_wanted.connect(session.pause)
+            window.resume_wanted.connect(session.resume)
+            window.stop_wanted.connect(session.stop)
+
+        # What the user sets.
+        controls.source_chosen.connect(preferences.set_source)
+        for window in (controls, tray):
+            window.overlay_switched.connect(lambda on: preferences.show_overlay(visible=on))
+            window.click_through_switched.connect(lambda on: preferences.set_click_through(on=on))
+        overlay.settings_changed.connect(preferences.set_overlay)
+        preferences.overlay_changed.connect(overlay.apply)
+        preferences.overlay_changed.connect(self._show_settings)
+        preferences.failed.connect(lambda error: controls.show_notice(str(error), error.hint))
+        self.devices.changed.connect(controls.show_devices)
+
+        # Windows come and go.
+        controls.transcript_wanted.connect(lambda: _bring(transcript))
+        overlay.controls_wanted.connect(self._show_controls)
+        tray.window_wanted.connect(self._on_window_wanted)
+        controls.closed.connect(self._on_controls_closed)
+        tray.quit_wanted.connect(self._qt.quit)
+        self.signals.arrived.connect(self._qt.quit)
+
+    def start(self) -> None:
+        """Show the windows, and load the model before it is needed."""
+        window = self.preferences.current.window
+        _put_back(self.controls, window.controls)
+        _put_back(self.transcript, window.transcript)
+        self._show_settings()
+        self._show_controls()
+        self.overlay.setVisible(self.preferences.current.overlay.visible)
+        _tell_faults(self._loaded, self.controls)
+        self.session.prepare()
+
+    def end(self) -> None:
+        """Take the windows away, let the engine finish its words, save the settings."""
+        self._remember_windows()
+        for window in (self.controls, self.transcript, self.overlay, self.tray):
+            window.hide()
+        self.devices.watch(on=False)
+        self.preferences.save()
+        if not self.session.close(_JOIN_S):
+            _LOG.error("the engine did not end within %s s", _JOIN_S)
+
+    def _show_settings(self) -> None:
+        settings = self.preferences.current
+        self.controls.show_settings(settings.overlay, settings.source.spec)
+        self.tray.show_settings(settings.overlay)
+
+    def _show_controls(self) -> None:
+        _bring(self.controls)
+        self.devices.watch(on=True)
+        self._show_hint()
+
+    def _show_hint(self) -> None:
+        """While nothing is captioned and the user is at the controls, show where captions will stand."""
+        is_wanted = self._state in _RESTING and self.controls.isVisible()
+        self.overlay.captions.show_hint(tr(texts.OVERLAY_EMPTY) if is_wanted else "")
+
+    def _remember_windows(self) -> None:
+        here = placement.screens_key(placement.current_screens())
+        window = self.preferences.current.window
+        self.preferences.set_window(
+            replace(
+                window,
+                controls=remembered(window.controls, here, placement.to_place(self.controls.geometry())),
+                transcript=remembered(window.transcript, here, placement.to_place(self.transcript.geometry())),
+            )
+        )
+
+    def _on_start_wanted(self, spec: str) -> None:
+        try:
+            source = _source(spec)
+        except EngineError as error:
+            self.controls.show_failure(Failure(type(error).__name__, str(error), error.hint))
+            return
+        self.transcript.begin()
+        self.overlay.captions.reset()
+        self.session.start(source)
+
+    def _on_state_changed(self, change: StateChange) -> None:
+        was_loading, self._state = self._state is State.LOADING, change.state
+        if was_loading and change.state is not State.FAILED:
+            self.controls.show_model(self.engine.installed.name)
+        if change.state in _RESTING:
+            self.overlay.captions.finish()
+        self._show_hint()
+
+    def _on_window_wanted(self) -> None:
+        if self.controls.isVisible() and not self.controls.isMinimized():
+            self.controls.close()
+        else:
+            self._show_controls()
+
+    def _on_controls_closed(self) -> None:
+        self.devices.watch(on=False)
+        self._show_hint()
+        if not self.tray.is_available:
+            self._qt.quit()
+
+
+def _engine_settings(settings: AppSettings) -> EngineSettings:
+    try:
+        return EngineSettings(language=settings.engine.language, device=settings.engine.device)
+    except SettingsError as error:
+        _LOG.warning("%s", error)
+        return EngineSettings(language=AUTO)
+
+
+def _source(spec: str) -> AudioSource:
+    return FileSource(DEMO_CLIP, pacer=Pacer()) if spec == DEMO else open_source(spec)
+
+
+def _put_back(window: QWidget, places: Mapping[str, Place]) -> None:
+    rect = placement.remembered_rect(places, placement.current_screens())
+    if rect is not None:
+        window.setGeometry(rect)
+
+
+def _bring(window: QWidget) -> None:
+    """Show a window in front of the others."""
+    window.showNormal() if window.isMinimized() else window.show()
+    window.raise_()
+    window.activateWindow()
+
+
+def _tell_faults(loaded: Loaded, controls: Controls) -> None:
+    for name in loaded.replaced:
+        _LOG.warning("the setting %s could not be used; its default is", name)
+    if loaded.broken:
+        instead = tr(texts.SETTINGS_BACKUP if loaded.from_backup else texts.SETTINGS_DEFAULT)
+        controls.show_notice(tr(texts.SETTINGS_BROKEN), tr(texts.SETTINGS_ASIDE, name=loaded.broken, instead=instead))
