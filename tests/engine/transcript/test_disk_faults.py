@@ -126,6 +126,20 @@ def test_a_failed_sync_is_told_and_never_believed(tmp_path):
     assert told == []
 
 
+def test_what_stands_in_two_files_is_read_once(tmp_path):
+    class Forgiving(BadDisk):
+        def sync(self, fd):
+            self._fault()  # it fails, and yet everything arrived
+
+    journal = begin(tmp_path, Forgiving({5: errno.EIO}))
+    journal.note("once")
+    with pytest.raises(TranscriptError, match="disk failed"):
+        journal.sync_if_due(1.0)
+    journal.close()
+    assert len(list(tmp_path.iterdir())) == 2
+    assert [note.text for note in Library(tmp_path).read("last").notes] == ["once"]
+
+
 def test_a_half_written_line_is_completed_before_the_next(tmp_path):
     disk = BadDisk({4: "short", 5: errno.ENOSPC, 6: errno.ENOSPC})
     journal = begin(tmp_path, disk)
