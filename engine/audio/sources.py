@@ -7,6 +7,7 @@ heals itself (it reopens what was lost and reports the interruption); a file is 
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -154,7 +155,7 @@ class ArraySource(_BlockSource):
         pacer: Pacer | None = None,
     ) -> None:
         super().__init__(name, pacer=pacer)
-        self._frames = frames.reshape(len(frames), -1)
+        self._frames = frames if frames.ndim == 2 else frames[:, None]
         self._sample_rate = sample_rate
         self._block = max(1, round(block_s * sample_rate))
 
@@ -192,7 +193,7 @@ class FileSource(_BlockSource):
 def _decoded(path: Path) -> Iterator[AudioBlock]:
     """Decode a file into blocks of 100 ms at its own rate and channels.
 
-    A file that breaks off ends where it breaks: what was heard until then counts.
+    What cannot be decoded is left out: a file that breaks off is worth what was heard until then.
     """
     import av  # noqa: PLC0415  # 0.2 s, and only files need it
 
@@ -203,8 +204,10 @@ def _decoded(path: Path) -> Iterator[AudioBlock]:
                 raise MediaUnreadable(f"{path.name} has no sound in it", hint="Choose an audio or video file.")
             rate = media.streams.audio[0].codec_context.sample_rate
             resampler = av.AudioResampler(format="flt", rate=rate, frame_size=round(rate * BLOCK_S))
-            for frame in media.decode(audio=0):
-                yield from _blocks(resampler.resample(frame), rate)
+            for packet in media.demux(audio=0):
+                with suppress(av.error.InvalidDataError):
+                    for frame in packet.decode():
+                        yield from _blocks(resampler.resample(frame), rate)
             yield from _blocks(resampler.resample(None), rate)
     except (av.error.FFmpegError, OSError) as error:
         raise MediaUnreadable(

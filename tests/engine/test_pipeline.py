@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.audio.sources import FileSource
+from engine.pipeline import Pipeline
+from engine.records import AudioBlock, Caption, Gap, Interruption
+from engine.units import samples
+from engine.whisper.recognizer import ScriptedRecognizer
+from tests.material import engine, recording
+from tests.talker import RATE, SCRIPT, SPEECH, LoudIsSpeech, pipeline, sound
+
+
+def captions(parts, **script):
+    captioning = pipeline(ScriptedRecognizer(SCRIPT, **script))
+    events = [event for part in parts for event in captioning.feed(AudioBlock(part, RATE))]
+    return events + captioning.finish()
+
+
+def committed(events):
+    return [word for event in events if isinstance(event, Caption) for word in event.words]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.integers(0, samples(14)), max_size=12), st.sampled_from(["", "uh"]))
+def test_how_the_sound_is_cut_changes_nothing(cuts, stutter):
+    """Blocks of any size give the same captions, and none changes what was committed."""
+    events = captions(np.split(sound(), sorted(cuts)), stutter=stutter)
+    assert events == captions([sound()], stutter=stutter)
+
+
+def test_every_word_is_committed_once_in_order():
+    assert committed(captions([sound()], stutter="uh")) == SCRIPT
+
+
+def test_committed_text_only_grows():
+    text = {}
+    for caption in captions([sound()], stutter="uh"):
+        assert caption.committed.startswith(text.get(caption.segment, ""))
+        text[caption.segment] = caption.committed
+
+
+def test_words_are_shown_before_they_are_final():
+    first = next(event for event in captions([sound()]) if event.unstable or event.committed)
+    assert (first.committed, first.unstable) == ("", "w0 w1")
+
+
+def test_each_utterance_ends_in_a_final_caption():
+    finals = [event for event in captions([sound()]) if event.final]
+    assert [final.committed.split()[0] for final in finals] == ["w0", "w0", "w0"]
+
+
+def test_silence_decodes_nothing():
+    captioning = pipeline()
+    assert captioning.feed(AudioBlock(np.zeros((samples(60), 1), np.float32), RATE)) == []
+    assert captioning.updates == 0
+
+
+def test_who_hurries_skips_updates_and_loses_no_word():
+    captioning = pipeline()
+    parts = np.split(sound(), 140)
+    events = [event for part in parts for event in captioning.feed(AudioBlock(part, RATE), hurry=True)]
+    assert committed(events + captioning.finish()) == SCRIPT
+    assert captioning.updates == len(SPEECH)
+
+
+def test_an_interruption_ends_what_was_said_and_takes_its_time():
+    captioning = pipeline()
+    events = captioning.feed(AudioBlock(sound()[: samples(3)], RATE))
+    events += captioning.feed(Interruption(100.0, "the device was lost"))
+    assert events[-2].final
+    assert events[-1] == Gap(samples(3), samples(103), "the device was lost")
+    assert captioning.heard == samples(103)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.one_of(st.floats(0.01, 3), st.floats(-60, -0.1)), max_size=8))
+def test_time_is_what_was_fed(steps):
+    """Sound (positive seconds) and interruptions (negative) add up to the sample."""
+    captioning, expected = pipeline(), 0
+    for step in steps:
+        expected += samples(abs(step))
+        item = AudioBlock(np.full((samples(step), 1), 0.9, np.float32), RATE) if step > 0 else Interruption(-step, "x")
+        captioning.feed(item)
+    captioning.finish()
+    assert captioning.heard == expected
+
+
+def test_a_device_of_another_rate_may_follow():
+    captioning = pipeline()
+    captioning.feed(AudioBlock(np.zeros((48_000, 2), np.float32), 48_000))
+    captioning.feed(AudioBlock(np.zeros((44_100, 1), np.float32), 44_100))
+    captioning.finish()
+    assert captioning.heard == pytest.approx(2 * RATE, abs=2)
+
+
+def test_speech_without_words_does_not_grow_the_window():
+    """Singing, say: the VAD hears a voice, the recogniser nothing."""
+    seen = []
+
+    class Deaf(ScriptedRecognizer):
+        def recognize(self, window):
+            seen.append(len(window.samples))
+            return super().recognize(window)
+
+    captioning = Pipeline(Deaf(()), detector=LoudIsSpeech())
+    captioning.feed(AudioBlock(np.full((samples(90), 1), 0.9, np.float32), RATE))
+    assert max(seen) <= samples(13)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("model", ["tiny.en", "live"])
+def test_real_speech_becomes_its_words(model):
+    captioning, source = engine(model).pipeline(), FileSource(recording("native/jfk.flac"))
+    source.open()
+    events = []
+    while not source.exhausted:
+        for block in source.read(0):
+            events += captioning.feed(block)
+    events += captioning.finish()
+    text = "".join(word.text for word in committed(events)).lower()
+    assert "ask not" in text
+    assert text.strip().endswith("what you can do for your country.")
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("name", ["leopard_empty.wav", "music_solo_trumpet.ogg", "noise_speechbrain_noise2.wav"])
+@pytest.mark.parametrize("model", ["tiny.en", "live"])
+def test_where_nobody_speaks_nothing_is_written(model, name):
+    captioning, source = engine(model).pipeline(), FileSource(recording(f"non_speech/{name}"))
+    source.open()
+    events = []
+    while not source.exhausted:
+        for block in source.read(0):
+            events += captioning.feed(block)
+    assert events + captioning.finish() == []

@@ -1,0 +1,205 @@
+import queue
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from engine.audio.sources import ArraySource
+from engine.errors import DiskFull, MediaUnreadable, ModelMissing, OutOfMemory
+from engine.records import Caption, Failure, Gap, Notice, State, StateChange, Stats
+from engine.session import Session
+from engine.transcript.journal import Journal
+from engine.transcript.library import Library
+from tests.talker import LENGTH_S, RATE, SCRIPT, Forever, pipeline, sound
+
+PATIENCE_S = 20
+REST = {State.IDLE, State.FAILED}
+
+
+class Audience:
+    """Takes a session's events and waits for what a test wants to see."""
+
+    def __init__(self):
+        self.events = []
+        self._queue = queue.SimpleQueue()
+
+    def __call__(self, event):
+        self._queue.put(event)
+
+    def until(self, wanted):
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            self.events.append(self._queue.get(timeout=max(0, deadline - time.monotonic())))
+            if wanted(self.events[-1]):
+                return self.events[-1]
+
+    def rest(self):
+        """Wait for the session's rest; return the states on the way."""
+        self.until(lambda event: isinstance(event, StateChange) and event.state in REST)
+        return [event.state for event in self.events if isinstance(event, StateChange)]
+
+    def of(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+class Endless(ArraySource):
+    """Begins again whenever it has ended, and says what it is told to say."""
+
+    live = True
+
+    def __init__(self, *remarks):
+        super().__init__(sound(), RATE)
+        self.remarks = list(remarks)
+
+    def read(self, timeout_s):
+        if self._next is None:
+            self.open()
+        remarks, self.remarks = self.remarks, []
+        return [*remarks, *super().read(timeout_s)]
+
+    @property
+    def exhausted(self):
+        return False
+
+
+@pytest.fixture
+def audience():
+    return Audience()
+
+
+@pytest.fixture
+def session(audience):
+    session = Session(make_pipeline=lambda: pipeline(Forever()), send=audience)
+    yield session
+    assert session.close(PATIENCE_S)
+
+
+def talk():
+    return ArraySource(sound(), RATE, name="talk")
+
+
+def test_a_source_is_captioned_to_its_end(session, audience):
+    session.start(talk())
+    assert audience.rest() == [State.LOADING, State.LISTENING, State.STOPPING, State.IDLE]
+    assert [word for caption in audience.of(Caption) for word in caption.words] == SCRIPT
+    assert session.audio_s == LENGTH_S
+
+
+def test_one_source_may_follow_another(session, audience):
+    for _ in range(2):
+        session.start(talk())
+        audience.rest()
+    assert [word for caption in audience.of(Caption) for word in caption.words] == SCRIPT * 2
+
+
+def test_starting_again_stops_what_runs(session, audience):
+    session.start(Endless())
+    audience.until(lambda event: isinstance(event, Caption))
+    session.start(talk())
+    assert audience.rest()[-2:] == [State.STOPPING, State.IDLE]
+    assert audience.rest()[-1] is State.IDLE
+
+
+def test_a_stop_makes_the_last_words_final(session, audience):
+    session.start(Endless())
+    audience.until(lambda event: isinstance(event, Caption) and event.committed)
+    session.stop()
+    audience.rest()
+    assert audience.of(Caption)[-1].final
+
+
+def test_what_passes_while_paused_is_a_gap(session, audience):
+    session.start(Endless())
+    audience.until(lambda event: isinstance(event, Caption) and event.committed)
+    session.pause()
+    audience.until(lambda event: event == StateChange(State.PAUSED))
+    assert audience.of(Caption)[-1].final
+    session.resume()
+    gap = audience.until(lambda event: isinstance(event, Gap))
+    assert (gap.reason, gap.stop > gap.start) == ("paused", True)
+    audience.until(lambda event: isinstance(event, Caption) and event.committed and event.start >= gap.stop)
+
+
+def test_a_source_that_loses_its_sound_is_waited_for(session, audience):
+    lost, back = Notice(healthy=False, detail="The device is gone."), Notice(healthy=True, detail="Speakers")
+    session.start(Endless(lost, back))
+    audience.until(lambda event: isinstance(event, Caption))
+    assert [(e.state, e.detail) for e in audience.of(StateChange)][2:] == [
+        (State.RECOVERING, "The device is gone."),
+        (State.LISTENING, "Speakers"),
+    ]
+
+
+def test_stats_tell_how_it_goes(session, audience):
+    session.start(Endless())
+    stats = audience.until(lambda event: isinstance(event, Stats))
+    assert stats.audio_s > 0
+    assert stats.updates > 0
+    assert session.stats().audio_s >= stats.audio_s
+
+
+class Broken(ArraySource):
+    def __init__(self, error):
+        super().__init__(sound(), RATE)
+        self.error = error
+
+    def read(self, timeout_s):
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [MediaUnreadable("gone", hint="Plug it in."), OutOfMemory("full"), KeyError("bug")])
+def test_whatever_breaks_is_told_and_a_new_start_works(session, audience, error):
+    session.start(Broken(error))
+    assert audience.rest()[-1] is State.FAILED
+    failure = audience.of(Failure)[0]
+    assert (failure.kind, failure.fatal) == (type(error).__name__, True)
+    session.start(talk())
+    assert audience.rest()[-1] is State.IDLE
+
+
+def test_a_missing_model_is_told(audience):
+    def missing():
+        raise ModelMissing("no model", hint="Get one.")
+
+    session = Session(make_pipeline=missing, send=audience)
+    session.prepare()
+    assert audience.rest() == [State.LOADING, State.FAILED]
+    assert audience.of(Failure) == [Failure("ModelMissing", "no model", "Get one.", fatal=True)]
+    assert session.close(PATIENCE_S)
+
+
+def journal_in(folder):
+    def make(source):
+        return Journal.create(folder, title="", source=source.name, model="script", now=datetime.now(UTC))
+
+    return make
+
+
+def test_what_is_shown_as_final_is_on_disk(tmp_path):
+    """The journal is read at the very moment at which each caption arrives."""
+
+    class Witness(Audience):
+        def __call__(self, event):
+            if isinstance(event, Caption) and event.words:
+                kept = Library(tmp_path).read("last").segments[event.segment].text
+                assert kept == event.committed
+            super().__call__(event)
+
+    audience = Witness()
+    session = Session(make_pipeline=pipeline, send=audience, make_journal=journal_in(tmp_path))
+    session.start(talk())
+    assert audience.rest()[-1] is State.IDLE
+    assert session.close(PATIENCE_S)
+    assert Library(tmp_path).sessions()[0].ended
+
+
+def test_captions_go_on_when_nothing_can_be_kept(audience):
+    def full(_source):
+        raise DiskFull("no space", hint="Free some.")
+
+    session = Session(make_pipeline=pipeline, send=audience, make_journal=full)
+    session.start(talk())
+    assert audience.rest()[-1] is State.IDLE
+    assert audience.of(Failure) == [Failure("DiskFull", "no space", "Free some.", fatal=False)]
+    assert audience.of(Caption)[-1].final
+    assert session.close(PATIENCE_S)
