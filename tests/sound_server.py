@@ -132,8 +132,11 @@ class SoundServer:
         return next(line.split("\t")[0] for line in lines if f"sink_name={sink} " in line)
 
     @contextlib.contextmanager
-    def playing(self, frames, rate=48_000, sink="spk"):
-        """Play float32 frames [n, channels] to a sink while the block runs; yields the process."""
+    def playing(self, frames, rate=48_000, sink="spk", latency_ms=200):
+        """Play float32 frames [n, channels] to a sink while the block runs; yields the process.
+
+        The player keeps `latency_ms` ahead: with less, a busy machine makes it stumble, which is not our fault.
+        """
         raw = self.folder / f"play-{sink}-{time.monotonic_ns()}.f32"
         raw.write_bytes(np.ascontiguousarray(frames, np.float32).tobytes())
         command = [
@@ -145,7 +148,9 @@ class SoundServer:
             f"--channels={frames.shape[1]}",
         ]
         with raw.open("rb") as sound:
-            player = subprocess.Popen([*command, f"--device={sink}", "--latency-msec=50"], stdin=sound, env=self._env())
+            player = subprocess.Popen(
+                [*command, f"--device={sink}", f"--latency-msec={latency_ms}"], stdin=sound, env=self._env()
+            )
         try:
             yield player
         finally:

@@ -105,7 +105,6 @@ _PROTOTYPES: dict[str, tuple[Any, ...]] = {  # name: result, arguments
     "pa_stream_get_state": (c_int, c_void_p),
     "pa_stream_get_device_name": (c_char_p, c_void_p),
     "pa_stream_is_suspended": (c_int, c_void_p),
-    "pa_stream_readable_size": (c_size_t, c_void_p),
     "pa_stream_peek": (c_int, c_void_p, POINTER(c_void_p), POINTER(c_size_t)),
     "pa_stream_drop": (c_int, c_void_p),
     "pa_stream_set_state_callback": (None, c_void_p, Notify, c_void_p),

@@ -166,10 +166,12 @@ class PulseTap:
         self.state = TapState.OPENING
         self._source = device.id if device.kind is Kind.MICROPHONE else device.id + MONITOR
         self._suspended = False
-        self._on_state = pa.Notify(self._note_state)
-        self._on_move = pa.Notify(self._note_move)
-        self._on_suspend = pa.Notify(self._note_suspend)
-        self._on_sound = pa.OnSound(self._note_sound)
+        self._listeners: dict[str, Any] = {  # kept: libpulse holds only their addresses
+            "state": pa.Notify(self._note_state),
+            "moved": pa.Notify(self._note_move),
+            "suspended": pa.Notify(self._note_suspend),
+            "read": pa.OnSound(self._note_sound),
+        }
         self._stream: int | None = self._connect(channel_map)
 
     @property
@@ -187,13 +189,12 @@ class PulseTap:
         if self._stream is None:
             return
         with self._host.server.locked():
-            self._lib.pa_stream_set_state_callback(self._stream, pa.Notify(), None)
-            self._lib.pa_stream_set_moved_callback(self._stream, pa.Notify(), None)
-            self._lib.pa_stream_set_suspended_callback(self._stream, pa.Notify(), None)
-            self._lib.pa_stream_set_read_callback(self._stream, pa.OnSound(), None)
+            for event, listener in self._listeners.items():
+                self._listen(self._stream, event, type(listener)())
             self._lib.pa_stream_disconnect(self._stream)
             self._lib.pa_stream_unref(self._stream)
         self._stream = None
+        self._listeners.clear()  # a cycle through C would keep the ring's megabytes
         self.state = TapState.LOST
 
     def _connect(self, channel_map: pa.ChannelMap) -> int:
@@ -204,15 +205,16 @@ class PulseTap:
         )
         if stream is None:
             raise FormatRefused(f"{device.name} has {device.channels} channels at {device.rate} Hz, which is refused")
-        lib.pa_stream_set_state_callback(stream, self._on_state, None)
-        lib.pa_stream_set_moved_callback(stream, self._on_move, None)
-        lib.pa_stream_set_suspended_callback(stream, self._on_suspend, None)
-        lib.pa_stream_set_read_callback(stream, self._on_sound, None)
+        for event, listener in self._listeners.items():
+            self._listen(stream, event, listener)
         fragment = round(FRAGMENT_S * device.rate) * device.channels * np.dtype(np.float32).itemsize
         sizes = pa.BufferAttr(*[pa.DEFAULT] * 4, fragment)
         flags = pa.STREAM_DONT_MOVE | pa.STREAM_ADJUST_LATENCY
         lib.pa_stream_connect_record(stream, self._source.encode(), ctypes.byref(sizes), flags)
         return stream
+
+    def _listen(self, stream: int, event: str, listener: Any) -> None:
+        getattr(self._lib, f"pa_stream_set_{event}_callback")(stream, listener, None)
 
     # What follows runs in libpulse's thread, which holds the lock.
 
@@ -221,7 +223,7 @@ class PulseTap:
         if state == pa.STREAM_READY and self._is_at_home(stream):
             self._suspended = self._lib.pa_stream_is_suspended(stream) == 1
             self.state = TapState.RUNNING
-        elif state in (pa.STREAM_READY, pa.STREAM_FAILED, pa.STREAM_TERMINATED):
+        elif state in {pa.STREAM_READY, pa.STREAM_FAILED, pa.STREAM_TERMINATED}:
             self._lose()
 
     def _note_move(self, stream: int, _data: object) -> None:
@@ -233,8 +235,7 @@ class PulseTap:
 
     def _note_sound(self, stream: int, _readable: int, _data: object) -> None:
         lib, data, size = self._lib, c_void_p(), c_size_t()
-        while lib.pa_stream_readable_size(stream):
-            lib.pa_stream_peek(stream, ctypes.byref(data), ctypes.byref(size))
+        while lib.pa_stream_peek(stream, ctypes.byref(data), ctypes.byref(size)) == 0 and size.value:
             if self.state is TapState.RUNNING:
                 sound = ctypes.string_at(data, size.value) if data else bytes(size.value)  # a hole is silence
                 self.ring.write(np.frombuffer(sound, np.float32))

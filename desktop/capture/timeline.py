@@ -18,19 +18,13 @@ class Timeline:
     """The media time of a live stream: sound that was handed on, and the gaps that were told.
 
     Attributes:
-        media_s: Seconds of sound and gaps so far.
-        opened: Whether media time has begun.
+        media_s: Seconds of sound and gaps so far; the caller adds to it.
     """
 
     def __init__(self) -> None:
         self.media_s = 0.0
         self._origin: float | None = None  # the clock at media time 0
         self.reopened()
-
-    @property
-    def opened(self) -> bool:
-        """See the class."""
-        return self._origin is not None
 
     def reopened(self) -> None:
         """Take the next arrival as the first of a new stream."""
