@@ -220,9 +220,10 @@ def _source(spec: str) -> AudioSource:
 
 
 def _put_back(window: QWidget, places: Mapping[str, Place]) -> None:
-    rect = placement.remembered_rect(places, placement.current_screens())
+    screens = placement.current_screens()
+    rect = placement.remembered_rect(places, screens)
     if rect is not None:
-        window.setGeometry(rect)
+        window.setGeometry(placement.into_sight(rect, placement.areas(screens)))
 
 
 def _bring(window: QWidget) -> None:

@@ -6,6 +6,7 @@ they settle. A line's text is drawn once into a pixmap and kept until the line c
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import (
@@ -33,12 +34,26 @@ _LEADING_EM = 0.12  # above and below it
 _CORNER_EM = 0.24
 
 
+@dataclass(frozen=True, slots=True)
+class LineLook:
+    """Everything that decides how a line is painted, so that equal looks need no painting.
+
+    Attributes:
+        line: What it reads.
+        box: Its background.
+        corners: Radius of each, from the top left one clockwise; 0 where the line next to it goes on.
+    """
+
+    line: Line
+    box: QRect
+    corners: tuple[float, float, float, float]
+
+
 class CaptionPainter:
     """Paints lines from the top left (or, right to left, top right) corner of a width.
 
     Args:
         settings: Font, size and opacity.
-        ratio: Device pixels per pixel.
 
     Attributes:
         line_height: Of every line, in pixels.
@@ -46,11 +61,10 @@ class CaptionPainter:
     Thread: GUI.
     """
 
-    def __init__(self, settings: OverlaySettings, ratio: float = 1.0) -> None:
+    def __init__(self, settings: OverlaySettings) -> None:
         self._font = _font(settings)
         self._metrics = QFontMetricsF(self._font)
         self._em = QFontInfo(self._font).pixelSize()
-        self._ratio = ratio
         self._background = QColor(BACKGROUND)
         self._background.setAlphaF(settings.opacity)
         self._kept: dict[int, tuple[Line, QPixmap]] = {}
@@ -65,44 +79,46 @@ class CaptionPainter:
         """Return how wide a text is, without padding."""
         return self._metrics.horizontalAdvance(text)
 
-    def boxes(self, lines: Sequence[Line], width: int) -> list[QRect]:
-        """Return the background of each line."""
-        return [self._box(line, row, width) for row, line in enumerate(lines)]
+    def looks(self, lines: Sequence[Line], width: int) -> list[LineLook]:
+        """Return how lines look in an area of a width, from the top."""
+        boxes = [self._box(line, row, width) for row, line in enumerate(lines)]
+        above, below = [QRect(), *boxes[:-1]], [*boxes[1:], QRect()]
+        return [
+            LineLook(line, box, self._corners(box, *near))
+            for line, box, *near in zip(lines, boxes, above, below, strict=False)
+        ]
 
-    def paint(self, painter: QPainter, lines: Sequence[Line], width: int, dirty: QRect) -> None:
+    def paint(self, painter: QPainter, looks: Sequence[LineLook], dirty: QRect) -> None:
         """Paint the lines that touch `dirty`.
 
         Args:
-            painter: Its origin is the top left corner.
-            lines: From the top.
-            width: Of the area, in pixels.
+            painter: Its origin is the top left corner of the area.
+            looks: Of all lines that are seen; what is kept of others is forgotten.
             dirty: In the painter's coordinates.
         """
-        boxes = self.boxes(lines, width)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        for row, (line, box) in enumerate(zip(lines, boxes, strict=True)):
-            if box.intersects(dirty):
-                painter.fillPath(self._outline(boxes, row), self._background)
-                painter.drawPixmap(box.topLeft(), self._text(line, box))
-        numbers = {line.number for line in lines}
+        for look in looks:
+            if look.box.intersects(dirty):
+                painter.fillPath(_rounded(QRectF(look.box), *look.corners), self._background)
+                painter.drawPixmap(look.box.topLeft(), self._text(look, painter.device().devicePixelRatio()))
+        numbers = {look.line.number for look in looks}
         self._kept = {number: kept for number, kept in self._kept.items() if number in numbers}
 
     def _box(self, line: Line, row: int, width: int) -> QRect:
         wide = min(width, math.ceil(self.measure(line.text)) + 2 * self.padding)
         return QRect(width - wide if line.rtl else 0, row * self.line_height, wide, self.line_height)
 
-    def _text(self, line: Line, box: QRect) -> QPixmap:
+    def _text(self, look: LineLook, ratio: float) -> QPixmap:
+        line, box = look.line, look.box
         kept = self._kept.get(line.number)
-        if kept is not None and kept[0] == line:
+        if kept is not None and kept[0] == line and kept[1].devicePixelRatio() == ratio:
             return kept[1]
-        pixmap = QPixmap(box.size() * self._ratio)
-        pixmap.setDevicePixelRatio(self._ratio)
+        pixmap = QPixmap(box.size() * ratio)
+        pixmap.setDevicePixelRatio(ratio)
         pixmap.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(pixmap)
-        layout = self._layout(line, box.width())
-        top = (self.line_height - self._metrics.height()) / 2
-        layout.draw(painter, QPointF(0, top))
-        painter.end()
+        with QPainter(pixmap) as painter:
+            top = (self.line_height - self._metrics.height()) / 2
+            self._layout(line, box.width()).draw(painter, QPointF(0, top))
         self._kept[line.number] = (line, pixmap)
         return pixmap
 
@@ -120,14 +136,12 @@ class CaptionPainter:
         layout.endLayout()
         return layout
 
-    def _outline(self, boxes: Sequence[QRect], row: int) -> QPainterPath:
-        """Return a line's background; a corner is round unless the line next to it goes on there."""
-        box = boxes[row]
-        above = boxes[row - 1] if row > 0 else QRect()
-        below = boxes[row + 1] if row + 1 < len(boxes) else QRect()
-        corners = ((box.left(), above), (box.right(), above), (box.right(), below), (box.left(), below))
+    def _corners(self, box: QRect, above: QRect, below: QRect) -> tuple[float, float, float, float]:
+        """Return the radii of a line's corners; one is square where the line next to it covers it."""
         radius = _CORNER_EM * self._em
-        return _rounded(QRectF(box), *(0.0 if near.left() <= x <= near.right() else radius for x, near in corners))
+        near = ((box.left(), above), (box.right(), above), (box.right(), below), (box.left(), below))
+        first, second, third, fourth = (0.0 if other.left() <= x <= other.right() else radius for x, other in near)
+        return first, second, third, fourth
 
 
 def _font(settings: OverlaySettings) -> QFont:

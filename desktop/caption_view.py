@@ -6,13 +6,14 @@ Nothing runs while nothing changes: the only timer is set for the next roll or c
 import math
 import time
 from collections.abc import Callable
+from itertools import zip_longest
 
-from PySide6.QtCore import QEvent, QRect, Qt, QTimer, Signal
+from PySide6.QtCore import QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from desktop.caption_lines import CaptionLines, Line, LineRules
-from desktop.caption_painter import CaptionPainter
+from desktop.caption_painter import CaptionPainter, LineLook
 from desktop.settings import OverlaySettings
 from engine.records import Caption
 
@@ -40,9 +41,9 @@ class CaptionView(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._settings = settings
         self._clock = clock
-        self._painter = CaptionPainter(settings, self.devicePixelRatio())
+        self._painter = CaptionPainter(settings)
         self._lines = CaptionLines(self._painter.measure, 1.0, _rules(settings))
-        self._shown: tuple[Line, ...] = ()
+        self._looks: list[LineLook] = []
         self._hint = ""
         self._next = QTimer(self, singleShot=True)
         self._next.timeout.connect(self._on_next)
@@ -55,12 +56,12 @@ class CaptionView(QWidget):
     @property
     def shown(self) -> tuple[Line, ...]:
         """The lines that are painted."""
-        return self._shown
+        return tuple(look.line for look in self._looks)
 
     @property
     def boxes(self) -> list[QRect]:
         """The background of each line that is painted."""
-        return self._painter.boxes(self._shown, self.width())
+        return [look.box for look in self._looks]
 
     def show_caption(self, caption: Caption) -> None:
         """Show a caption as it stands."""
@@ -85,7 +86,7 @@ class CaptionView(QWidget):
     def restyle(self, settings: OverlaySettings) -> None:
         """Take font, size, opacity and rules; what stands is laid out anew."""
         self._settings = settings
-        self._painter = CaptionPainter(settings, self.devicePixelRatio())
+        self._painter = CaptionPainter(settings)
         self._rewrap()
         self.update()
 
@@ -96,40 +97,28 @@ class CaptionView(QWidget):
 
     def _refresh(self) -> None:
         """Show what stands now: repaint what differs, and set the timer for the next change."""
-        before, boxes = self._shown, self.boxes
-        self._shown = self._lines.visible or ((Line(-1, committed=self._hint),) if self._hint else ())
-        self._update_changed(before, boxes)
+        lines = self._lines.visible or ((Line(-1, committed=self._hint),) if self._hint else ())
+        before, self._looks = self._looks, self._painter.looks(lines, self.width())
+        for was, now in zip_longest(before, self._looks):
+            if was != now:
+                self.update(was.box if was else QRect())
+                self.update(now.box if now else QRect())
+        if [look.box for look in before] != self.boxes:
+            self.boxes_changed.emit()
         wait_s = self._lines.next_change_s(self._clock())
         if wait_s is None:
             self._next.stop()
         else:
             self._next.start(math.ceil(wait_s * 1000))
 
-    def _update_changed(self, before: tuple[Line, ...], boxes: list[QRect]) -> None:
-        """Repaint the lines that differ, and their neighbours, whose corners follow them."""
-        now = self.boxes
-        for row in range(max(len(before), len(self._shown))):
-            near = slice(max(row - 1, 0), row + 2)
-            if before[near] != self._shown[near]:
-                for box in (*boxes[row : row + 1], *now[row : row + 1]):
-                    self.update(box)
-        if now != boxes:
-            self.boxes_changed.emit()
-
     def _on_next(self) -> None:
         self._lines.due(self._clock())
         self._refresh()
 
-    def event(self, event: QEvent) -> bool:
-        """Draw anew when the window moves to a screen of another density."""
-        if event.type() == QEvent.Type.DevicePixelRatioChange:
-            self.restyle(self._settings)
-        return super().event(event)
-
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the lines that changed."""
-        painter = QPainter(self)
-        self._painter.paint(painter, self._shown, self.width(), event.rect())
+        with QPainter(self) as painter:
+            self._painter.paint(painter, self._looks, event.rect())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Wrap anew."""

@@ -133,7 +133,6 @@ class Controls(QWidget):
         order = (self._picker, *self._panel.buttons, self._overlay, self._click_through, self._transcript)
         for before, after in pairwise(order):
             self.setTabOrder(before, after)
-        self._panel.buttons[0].setFocus()
         self._no_device.hide()
 
     def _head(self) -> QHBoxLayout:

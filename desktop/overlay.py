@@ -85,8 +85,10 @@ class Overlay(QWidget):
         """Go where the user left it on this set of screens, or to the bottom of the first one."""
         screens = placement.current_screens()
         rect = placement.remembered_rect(self._settings.places, screens)
-        self.setGeometry(rect or placement.home(screens[0].availableGeometry(), self._height()))
-        self._set_height()
+        rect = rect or placement.home(screens[0].availableGeometry(), self._height())
+        rect.setTop(rect.bottom() + 1 - self._height())
+        self.setGeometry(placement.into_sight(rect, placement.areas(screens)))
+        self._set_mask()
 
     def _set_attributes(self) -> None:
         self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
@@ -188,8 +190,9 @@ class Overlay(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002
         """Paint the frame while the mouse is over it."""
-        if self._is_hovered:
-            painter = QPainter(self)
+        if not self._is_hovered:
+            return
+        with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(QPen(_FRAME_COLOUR, 1.5))
             painter.setBrush(_FRAME_FILL)

@@ -26,19 +26,21 @@ def home(available: QRect, height: int) -> QRect:
 
 
 def remembered_rect(places: Mapping[str, Place], screens: Sequence[QScreen]) -> QRect | None:
-    """Return where a window stood on this set of screens, moved into sight; None if it was never there."""
+    """Return where a window stood on this set of screens; None if it was never there."""
     place = places.get(screens_key(screens))
-    if place is None:
-        return None
-    areas = [screen.availableGeometry() for screen in screens]
-    return into_sight(QRect(place.x, place.y, place.width, place.height), areas)
+    return None if place is None else QRect(place.x, place.y, place.width, place.height)
 
 
-def into_sight(rect: QRect, areas: Sequence[QRect]) -> QRect:
+def areas(screens: Sequence[QScreen]) -> list[QRect]:
+    """Return the parts of screens that windows may use."""
+    return [screen.availableGeometry() for screen in screens]
+
+
+def into_sight(rect: QRect, within: Sequence[QRect]) -> QRect:
     """Return a rectangle of which enough lies on one of the areas, moved and shrunk as little as needed."""
-    if any(_is_held(rect, area) for area in areas) or not areas:
+    if any(_is_held(rect, area) for area in within) or not within:
         return rect
-    area = min(areas, key=lambda area: (area.center() - rect.center()).manhattanLength())
+    area = min(within, key=lambda area: (area.center() - rect.center()).manhattanLength())
     size = rect.size().boundedTo(area.size())
     x = min(max(rect.x(), area.left()), area.right() + 1 - size.width())
     y = min(max(rect.y(), area.top()), area.bottom() + 1 - size.height())

@@ -46,6 +46,7 @@ class SessionPanel(QFrame):
         self.setProperty("role", "card")
         self._stats = stats
         self._state = State.IDLE
+        self._keeps_focus = True
         self._state_line, self._delay = label(role="state"), label(role="dim")
         self._meter = LevelMeter()
         self._start = Button(tr(texts.START), "primary", "play")
@@ -70,6 +71,7 @@ class SessionPanel(QFrame):
 
     def show_state(self, change: StateChange) -> None:
         """Show what the session is doing, and offer what can be done."""
+        self._keeps_focus |= any(each.hasFocus() for each in self.buttons)
         self._state = state = change.state
         self._state_line.setText(tr(_STATES[state]))
         self._delay.setText("")
@@ -80,7 +82,15 @@ class SessionPanel(QFrame):
             running.setEnabled(state in RUNNING)
         self._pause.setText(tr(texts.RESUME if state is State.PAUSED else texts.PAUSE))
         self._pause.show_picture("play" if state is State.PAUSED else "pause")
+        self._keep_focus()
         self._follow(is_heard=state in {State.LISTENING, State.RECOVERING})
+
+    def _keep_focus(self) -> None:
+        """Hand the keyboard from a button that went to the one that came in its place."""
+        usable = [each for each in self.buttons if each.isVisibleTo(self) and each.isEnabled()]
+        if self._keeps_focus and usable:
+            usable[0].setFocus()
+            self._keeps_focus = False
 
     def _follow(self, *, is_heard: bool) -> None:
         if is_heard:

@@ -71,7 +71,7 @@ class OverlaySettings(_Section):
         font_pt: Size in points.
         line_count: Lines seen at once.
         hold_s: How long finished words stay.
-        opacity: Of the background of a line; 0.75 still gives 7:1 over white.
+        opacity: Of the background of a line; from 0.8 on all text has 7:1 over white.
         above_full_screen: On X11, go round a window manager that would put full-screen windows above.
         hidden_from_capture: Left out of screen sharing, where the system can.
         places: Position and width per set of screens.
@@ -83,7 +83,7 @@ class OverlaySettings(_Section):
     font_pt: int = _between(24, *FONT_PT)
     line_count: int = _between(2, *LINE_COUNT)
     hold_s: float = _between(4.0, 1.0, 60.0)
-    opacity: float = _between(0.84, 0.75, 1.0)
+    opacity: float = _between(0.84, 0.8, 1.0)
     above_full_screen: bool = True
     hidden_from_capture: bool = False
     places: Mapping[str, Place] = _places()

@@ -35,7 +35,7 @@ def render_png(captions: Iterable[Caption], path: Path, settings: OverlaySetting
 
 
 def _paint(captions: Iterable[Caption], settings: OverlaySettings) -> QImage:
-    text = CaptionPainter(settings, _RATIO)
+    text = CaptionPainter(settings)
     width = round(_WIDTH * _SHARE)
     lines = CaptionLines(text.measure, width - 2 * text.padding, LineRules(line_count=settings.line_count))
     for now, caption in enumerate(captions):
@@ -44,12 +44,11 @@ def _paint(captions: Iterable[Caption], settings: OverlaySettings) -> QImage:
             pass
     image = QImage(_WIDTH * _RATIO, _HEIGHT * _RATIO, QImage.Format.Format_ARGB32_Premultiplied)
     image.setDevicePixelRatio(_RATIO)
-    painter = QPainter(image)
-    _paint_ground(painter)
     height = settings.line_count * text.line_height
-    painter.translate(QPoint((_WIDTH - width) // 2, _HEIGHT - height - 48))
-    text.paint(painter, lines.visible, width, QRect(0, 0, width, height))
-    painter.end()
+    with QPainter(image) as painter:
+        _paint_ground(painter)
+        painter.translate(QPoint((_WIDTH - width) // 2, _HEIGHT - height - 48))
+        text.paint(painter, text.looks(lines.visible, width), QRect(0, 0, width, height))
     return image
 
 

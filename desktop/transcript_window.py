@@ -111,6 +111,7 @@ class TranscriptWindow(QWidget):
         layout.addWidget(self._banner)
         layout.addLayout(self._pages, 1)
         layout.addWidget(self._to_end, 0, Qt.AlignmentFlag.AlignHCenter)
+        self.view.setFocus()
 
     def _offer(self) -> None:
         """Offer what makes sense now."""

@@ -114,13 +114,13 @@ class Switch(QCheckBox):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002
         """Paint the name and the switch."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, self.text())
         track = QRectF(0, 0, self._TRACK.width(), self._TRACK.height())
         track.moveCenter(QPointF(self.width() - self._TRACK.width() / 2 - 2, self.height() / 2))
-        self._paint_track(painter, track)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, self.text())
+            self._paint_track(painter, track)
 
     def _paint_track(self, painter: QPainter, track: QRectF) -> None:
         colours = self.palette()
@@ -163,19 +163,21 @@ class LevelMeter(QWidget):
             self.setAccessibleDescription(f"{level_db:.0f} dB")
             self.update()
 
+    def _role(self, index: int) -> QPalette.ColorRole:
+        if index >= self._lit:
+            return QPalette.ColorRole.Mid
+        is_loud = index >= _SEGMENTS * 5 / 6
+        return QPalette.ColorRole.Highlight if is_loud else QPalette.ColorRole.Light
+
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002
         """Paint the segments; the loudest end is the accent."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
         step = self.width() / _SEGMENTS
-        for index in range(_SEGMENTS):
-            role = QPalette.ColorRole.Mid
-            if index < self._lit:
-                loud = index >= _SEGMENTS * 5 / 6
-                role = QPalette.ColorRole.Highlight if loud else QPalette.ColorRole.Light
-            painter.setBrush(self.palette().color(role))
-            painter.drawRoundedRect(QRectF(index * step, 0, step - 3, self.height()), 2, 2)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            for index in range(_SEGMENTS):
+                painter.setBrush(self.palette().color(self._role(index)))
+                painter.drawRoundedRect(QRectF(index * step, 0, step - 3, self.height()), 2, 2)
 
 
 class Banner(QFrame):

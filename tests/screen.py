@@ -1,10 +1,11 @@
 """An X server and a window manager of the tests' own, and what they show.
 
-The server takes a free display number by itself; the programs that run on it are children of the test. Nothing here sleeps
-for a fixed time: what has no signal is asked for until a deadline.
+The server takes a free display number by itself; the programs that run on it are children of the test. Nothing here
+sleeps for a fixed time: what has no signal is asked for until a deadline.
 """
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,7 @@ _MANAGERS = {
     "xfwm4": (["dbus-run-session", "--", "xfwm4", "--compositor=on"],),
 }
 _PATIENCE_S = 20.0
+ROOT = Path(__file__).parents[1]
 
 
 def wait_for(condition, what, patience_s=_PATIENCE_S):
@@ -49,7 +51,9 @@ class Screen:
 
     def run(self, *command):
         """Return what a command prints on this display; nothing when it fails."""
-        done = subprocess.run(command, env=self.environ, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)
+        done = subprocess.run(
+            command, env=self.environ, capture_output=True, text=True, timeout=_PATIENCE_S, check=False
+        )
         return done.stdout.strip() if done.returncode == 0 else ""
 
     def window_manager(self):
@@ -73,12 +77,11 @@ class Screen:
         self.run("xdotool", *(word for step in steps for word in step.split()))
 
     @contextmanager
-    def child(self, code, *arguments):
+    def child(self, program, *arguments):
         """Start a Python program on this display; its lines are read by `Child.line`."""
-        command = [sys.executable, "-u", "-c", code, *map(str, arguments)]
-        process = subprocess.Popen(
-            command, env=self.environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
+        command = [sys.executable, "-u", str(program), *map(str, arguments)]
+        environ = {**self.environ, "PYTHONPATH": str(ROOT)}
+        process = subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
             yield Child(process)
         finally:
@@ -91,17 +94,30 @@ class Child:
 
     def __init__(self, process):
         self._process = process
+        self._bytes = b""
         self.pid = process.pid
 
     def line(self):
-        """Return its next line; empty when it ended."""
-        return self._process.stdout.readline().strip()
+        """Return its next line; fails the test when it ends or says nothing for long."""
+        stream = self._process.stdout
+        while b"\n" not in self._bytes:
+            readable, _, _ = select.select([stream], [], [], _PATIENCE_S)
+            more = os.read(stream.fileno(), 4096) if readable else b""
+            if not more:
+                pytest.fail("the program under test fell silent")
+            self._bytes += more
+        line, _, self._bytes = self._bytes.partition(b"\n")
+        return line.decode()
 
     def ask(self, question):
         """Send a line and return the answer."""
-        self._process.stdin.write(f"{question}\n")
+        self._process.stdin.write(f"{question}\n".encode())
         self._process.stdin.flush()
         return self.line()
+
+    def wait(self):
+        """Return its exit code once it has ended."""
+        return self._process.wait(_PATIENCE_S)
 
 
 @contextmanager

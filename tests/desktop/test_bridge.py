@@ -131,7 +131,5 @@ print(max(abs(a - b) for a, b in zip(after, before)))
 
 def test_five_thousand_emits_lose_no_reference():
     # PySide6 6.12 on Python 3.11 aborts here: every emit() drops a reference of True.
-    child = subprocess.run(
-        [sys.executable, "-c", CANARY], capture_output=True, text=True, timeout=60, check=True
-    )
+    child = subprocess.run([sys.executable, "-c", CANARY], capture_output=True, text=True, timeout=60, check=True)
     assert int(child.stdout) <= 20
