@@ -6,7 +6,7 @@ Closing the main window leaves the program in the tray; where there is no tray, 
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from PySide6.QtCore import QObject
@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from desktop import headless, paths, placement, platforms, texts
 from desktop.assets import DEMO_CLIP
 from desktop.bridge import Bridge
-from desktop.capture.devices import list_devices, open_source
+from desktop.capture import devices
 from desktop.controls import Controls
 from desktop.crash import CrashHooks
 from desktop.device_watch import DeviceWatch
@@ -32,9 +32,9 @@ from desktop.transcript_window import TranscriptWindow
 from desktop.tray import Tray
 from desktop.wiring import Engine
 from engine.audio.sources import AudioSource, FileSource, Pacer
-from engine.errors import EngineError, SettingsError
+from engine.errors import EngineError
 from engine.records import Failure, State, StateChange
-from engine.settings import AUTO, EngineSettings
+from engine.settings import EngineSettings
 from engine.transcript.library import Library
 
 _LOG = logging.getLogger(__name__)
@@ -65,21 +65,33 @@ def run() -> int:
 class App(QObject):
     """Every part of the program, and what passes between them.
 
+    Args:
+        qt: Qt's own.
+        make_engine: From the settings.
+        open_source: From a source's name.
+
     Thread: GUI.
     """
 
-    def __init__(self, qt: QApplication) -> None:
+    def __init__(
+        self,
+        qt: QApplication,
+        *,
+        make_engine: Callable[[AppSettings], Engine] | None = None,
+        open_source: Callable[[str], AudioSource] | None = None,
+    ) -> None:
         super().__init__()
         self._qt = qt
+        self._open_source = open_source or source_of
         file = SettingsFile(paths.settings_file())
         self._loaded = file.load()
         settings = self._loaded.settings
         self.theme = Theme(qt)
-        self.engine = Engine(_engine_settings(settings), settings.engine.model or None)
+        self.engine = (make_engine or engine_for)(settings)
         self.bridge = Bridge(self)
         self.session = self.engine.session(self.bridge.send, paths.transcripts())
         self.preferences = Preferences(settings, file, self)
-        self.devices = DeviceWatch(list_devices, self)
+        self.devices = DeviceWatch(devices.list_devices, self)
         self.overlay = Overlay(settings.overlay)
         self.controls = Controls(self.session.stats)
         self.transcript = TranscriptWindow(lambda: Library(paths.transcripts()).read("last"))
@@ -147,6 +159,7 @@ class App(QObject):
             window.hide()
         self.devices.watch(on=False)
         self.preferences.save()
+        self.signals.remove()
         if not self.session.close(_JOIN_S):
             _LOG.error("the engine did not end within %s s", _JOIN_S)
 
@@ -178,7 +191,7 @@ class App(QObject):
 
     def _on_start_wanted(self, spec: str) -> None:
         try:
-            source = _source(spec)
+            source = self._open_source(spec)
         except EngineError as error:
             self.controls.show_failure(Failure(type(error).__name__, str(error), error.hint))
             return
@@ -207,16 +220,19 @@ class App(QObject):
             self._qt.quit()
 
 
-def _engine_settings(settings: AppSettings) -> EngineSettings:
-    try:
-        return EngineSettings(language=settings.engine.language, device=settings.engine.device)
-    except SettingsError as error:
-        _LOG.warning("%s", error)
-        return EngineSettings(language=AUTO)
+def engine_for(settings: AppSettings) -> Engine:
+    """Return the engine that the user chose."""
+    choice = settings.engine
+    return Engine(EngineSettings(language=choice.language, device=choice.device), choice.model or None)
 
 
-def _source(spec: str) -> AudioSource:
-    return FileSource(DEMO_CLIP, pacer=Pacer()) if spec == DEMO else open_source(spec)
+def source_of(spec: str) -> AudioSource:
+    """Return the sound that a name means.
+
+    Raises:
+        NoInputDevice: The machine lacks it.
+    """
+    return FileSource(DEMO_CLIP, pacer=Pacer()) if spec == DEMO else devices.open_source(spec)
 
 
 def _put_back(window: QWidget, places: Mapping[str, Place]) -> None:

@@ -61,8 +61,14 @@ class FindBar(QWidget):
         self._field.setFocus()
         self._field.selectAll()
 
+    def go_to_first(self, rows: list[int]) -> None:
+        """Show the finds of a new search, and the first of them."""
+        self._at = -1
+        self.show_finds(rows)
+        self.step(1)
+
     def show_finds(self, rows: list[int]) -> None:
-        """Show how many rows have what is sought."""
+        """Show how many rows have what is sought by now."""
         self._rows, self._at = rows, min(self._at, len(rows) - 1)
         for each in (self._previous, self._next):
             each.setEnabled(bool(rows))

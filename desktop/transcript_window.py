@@ -133,8 +133,7 @@ class TranscriptWindow(QWidget):
         dialog.open()
 
     def _on_sought(self, query: str) -> None:
-        self.find_bar.show_finds(self.view.seek(query))
-        self.find_bar.step(1)
+        self.find_bar.go_to_first(self.view.seek(query))
 
     def _on_exported(self, path: Path) -> None:
         self._banner.tell(tr(texts.EXPORTED, name=path.name), str(path.parent))

@@ -5,23 +5,13 @@ from PySide6.QtGui import QColor, QImage, QPainter
 from desktop.caption_lines import Line
 from desktop.caption_painter import BACKGROUND, COMMITTED_COLOUR, UNSTABLE_COLOUR, CaptionPainter
 from desktop.settings import OverlaySettings
+from tests.desktop.colours import contrast
 
 WIDTH = 700
 NASTY = [
     "שלום עולם, hello", "مرحبا بالعالم", "👩\u200d👧🏽 🇸🇪 ❤\ufe0f", "e\u0301\u0301\u0301", "a\u202eb", "日本語。",
     "ไทย", "\ufffd", "x" * 2000, "ㅤ", "<b>&amp;</b>", "﷽", "Z̸̡͈͗a̶l̴g̵o̷",
 ]  # fmt: skip
-
-
-def luminance(colour):
-    channels = [colour.redF(), colour.greenF(), colour.blueF()]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(one, other):
-    bright, dark = sorted((luminance(one), luminance(other)), reverse=True)
-    return (bright + 0.05) / (dark + 0.05)
 
 
 def over_white(colour, opacity):

@@ -1,0 +1,159 @@
+"""The whole program: once in this process with a scripted recogniser, once as a person starts it."""
+
+import os
+import signal
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+from desktop.app import App, engine_for, source_of
+from desktop.assets import DEMO_CLIP
+from desktop.settings import AppSettings, EngineChoice
+from desktop.settings_file import SettingsFile
+from desktop.wiring import Engine
+from engine.audio.sources import FileSource
+from engine.errors import ModelMissing, NoInputDevice
+from engine.records import State, StateChange, Word
+from engine.transcript.library import Library
+from engine.units import samples
+from engine.whisper.checks import Trust
+from engine.whisper.installed import InstalledModel
+from engine.whisper.recognizer import Context, ScriptedRecognizer
+from tests.screen import screen, wait_for
+
+SCRIPT = [Word(f" word{index}", samples(1 + index), samples(1.5 + index), 0.9) for index in range(12)]
+SLOW_MS = 20_000  # a limit, not a wait
+
+
+class ScriptedEngine(Engine):
+    """An engine whose model is a script."""
+
+    @cached_property
+    def installed(self):
+        return InstalledModel(Path(), "scripted", None, Context.SHORT, True, Trust.UNKNOWN, "here")
+
+    @cached_property
+    def recognizer(self):
+        return ScriptedRecognizer(SCRIPT)
+
+
+class ModellessEngine(Engine):
+    """An engine on a machine without a model."""
+
+    @cached_property
+    def installed(self):
+        raise ModelMissing("the model tiny.en is not on this machine", hint="Fetch it.")
+
+
+@pytest.fixture
+def make_app(qtbot, qapp, tmp_path, monkeypatch):
+    monkeypatch.setenv("UNDERTEXT_HOME", str(tmp_path))
+    made = []
+
+    def make(engine=ScriptedEngine, open_source=lambda _spec: FileSource(DEMO_CLIP)):
+        app = App(qapp, make_engine=lambda _settings: engine(), open_source=open_source)
+        made.append(app)
+        app.start()
+        return app
+
+    yield make
+    for app in made:
+        app.end()
+        qapp.setStyleSheet("")
+
+
+def is_ready(app):
+    return lambda: app.controls.state_text == "Ready"
+
+
+def test_a_whole_session_reaches_the_overlay_the_transcript_and_the_disk(qtbot, make_app, tmp_path):
+    app = make_app()
+    qtbot.waitUntil(lambda: app.controls._model.text() == "scripted", timeout=SLOW_MS)
+    shown = set()
+    app.bridge.caption_changed.connect(lambda _: shown.update(app.overlay.captions.shown))
+    app.controls.start_wanted.emit("demo")
+    qtbot.waitUntil(lambda: app._state is State.LISTENING, timeout=SLOW_MS)
+    qtbot.waitUntil(is_ready(app), timeout=SLOW_MS)
+    transcript = " ".join(app.transcript._model.entry(row).text for row in range(app.transcript._model.rowCount()))
+    on_disk = " ".join(segment.text for segment in Library(tmp_path / "transcripts").read("last").segments)
+    assert transcript.split() == on_disk.split()
+    assert len(transcript.split()) > 5
+    assert set(transcript.split()) <= {word.text.strip() for word in SCRIPT}
+    assert {word for line in shown for word in line.committed.split()} <= set(transcript.split()) | {
+        "Captions",
+        "appear",
+        "here",
+    }
+
+
+def test_a_source_that_is_not_there_is_told_in_a_banner(qtbot, make_app):
+    def nothing(_spec):
+        raise NoInputDevice("there is no sound device", hint="Connect a microphone.")
+
+    app = make_app(open_source=nothing)
+    app.controls.start_wanted.emit("mic")
+    assert app.controls.banner_text == "There is no sound device Connect a microphone."
+
+
+def test_without_a_model_it_says_how_to_get_one(qtbot, make_app):
+    app = make_app(engine=ModellessEngine)
+    qtbot.waitUntil(lambda: "Fetch it." in app.controls.banner_text, timeout=SLOW_MS)
+
+
+def test_switches_reach_overlay_tray_and_disk(qtbot, make_app, tmp_path):
+    app = make_app()
+    app.controls.click_through_switched.emit(True)
+    assert app.preferences.current.overlay.click_through
+    assert app.tray._click_through.isChecked()
+    app.tray.overlay_switched.emit(False)
+    assert not app.overlay.isVisible()
+    app.preferences.save()
+    saved = SettingsFile(tmp_path / "settings.json").load().settings
+    assert saved.overlay.click_through
+    assert not saved.overlay.visible
+
+
+def test_a_broken_settings_file_is_told_and_the_program_starts(make_app, tmp_path):
+    (tmp_path / "settings.json").write_text("{")
+    assert "set aside as settings.json.broken" in make_app().controls.banner_text
+
+
+def test_windows_come_back_where_they_were(qtbot, make_app, qapp, tmp_path):
+    first = make_app()
+    first.controls.setGeometry(120, 90, 480, 600)
+    first.end()
+    assert make_app().controls.geometry().topLeft().toTuple() == (120, 90)
+
+
+def test_a_hint_shows_where_captions_will_stand_until_they_do(qtbot, make_app):
+    app = make_app()
+    qtbot.waitUntil(is_ready(app), timeout=SLOW_MS)
+    assert [line.text for line in app.overlay.captions.shown] == ["Captions appear here"]
+    app._on_state_changed(StateChange(State.LISTENING))
+    assert app.overlay.captions.shown == ()
+
+
+def test_the_engine_is_the_one_that_was_chosen():
+    engine = engine_for(AppSettings(engine=EngineChoice(model="base", language="de", device="cpu")))
+    assert (engine.model, engine.settings.language, engine.settings.device) == ("base", "de", "cpu")
+
+
+def test_the_demo_is_a_source():
+    assert isinstance(source_of("demo"), FileSource)
+
+
+@pytest.mark.screen
+@pytest.mark.model
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_as_a_person_starts_it_it_shows_itself_and_ends_cleanly_when_asked(tmp_path, end):
+    program = tmp_path / "program.py"
+    program.write_text("import sys, main\nprint('begun', flush=True)\nsys.exit(main.main([]))\n")
+    with screen("openbox") as shown:
+        shown.environ["UNDERTEXT_HOME"] = str(tmp_path / "home")
+        with shown.child(program) as child:
+            assert child.line() == "begun"
+            wait_for(lambda: shown.run("xdotool", "search", "--onlyvisible", "--name", "^Undertext$"), "the window")
+            os.kill(child.pid, end)
+            assert child.wait() == 0
+        assert (tmp_path / "home" / "settings.json").exists()
