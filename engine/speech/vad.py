@@ -14,7 +14,8 @@ import onnxruntime
 from engine.errors import ModelMissing
 from engine.records import Samples
 from engine.settings import SpeechSettings
-from engine.units import samples
+from engine.speech.leveller import Leveller
+from engine.units import samples, seconds
 
 FRAME = 512  # samples a probability: 32 ms
 CONTEXT = 64  # samples of the frame before, which the network wants to see
@@ -48,10 +49,12 @@ class SpeechDetector:
         self._network = onnxruntime.InferenceSession(
             str(path or silero_path()), options, providers=["CPUExecutionProvider"]
         )
+        self._leveller = Leveller(seconds(FRAME))
         self.reset()
 
     def reset(self) -> None:
         """Forget the stream."""
+        self._leveller.reset()
         self._hidden = np.zeros((1, 1, 128), np.float32)
         self._cell = np.zeros((1, 1, 128), np.float32)
         self._context = np.zeros(CONTEXT, np.float32)
@@ -65,6 +68,7 @@ class SpeechDetector:
         Returns:
             float32 [n].
         """
+        frames = self._leveller.feed(frames)
         before = np.vstack([self._context, frames[:-1, -CONTEXT:]])
         probabilities, self._hidden, self._cell = self._network.run(
             None, {"input": np.hstack([before, frames]), "h": self._hidden, "c": self._cell}
