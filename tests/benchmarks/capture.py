@@ -83,7 +83,8 @@ def latencies_ms(server, clicks=60):
     player.kill()
     player.wait()
     listener.source.close()
-    return [(there - here) * 1000 for here, there in zip(sent, heard, strict=False)]
+    firsts = {max(here for here in sent if here <= there): there for there in reversed(heard)}  # the player may stumble
+    return [(there - here) * 1000 for here, there in firsts.items()]
 
 
 def remove(server, turn):
@@ -153,9 +154,9 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sound-") as folder, SoundServer(options.server, folder) as server:
         print(f"{options.server}, {platform.processor() or platform.machine()}")
-        played, lost, altered, said = lost_samples(server, options.play_s)
+        played, lost, inserted, said = lost_samples(server, options.play_s)
         print(
-            f"{played} frames played in {options.play_s} s: {lost} lost, {altered} altered, {said} interruptions told"
+            f"{played} frames played in {options.play_s} s: {lost} lost, {inserted} inserted, {said} interruptions told"
         )
         ms = latencies_ms(server)
         p50, p90 = np.percentile(ms, [50, 90])

@@ -46,6 +46,7 @@ def test_an_unknown_device_is_refused_by_name(sound_server):
 
 
 @pytest.mark.sound
+@pytest.mark.parametrize("sound_server", ["pulseaudio"], indirect=True)
 def test_a_server_that_hangs_does_not_hang_the_list(sound_server):
     sound_server.freeze()
     with pytest.raises(NoInputDevice):

@@ -54,7 +54,7 @@ def captured_while_playing(server, listener, frames, rate, sink):
     """Play frames through and return what was heard, from a little before to a little after."""
     with server.playing(frames, rate, sink) as player:
         heard = listener.hear(lambda _: player.poll() is not None, "the end of the player")
-    return heard + listener.hear(enough(rate // 2), "the last of it")
+    return heard + listener.hear(enough(rate // 4), "the last of it")
 
 
 def now_threads_and_descriptors():
