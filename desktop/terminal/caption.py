@@ -5,38 +5,46 @@ is one plain line.
 """
 
 import argparse
+import os
 import queue
+import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import TextIO
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from desktop.capture.devices import open_source
 from desktop.assets import DEMO_CLIP
+from desktop.capture.devices import open_source
 from desktop.wiring import Engine
 from engine.audio.sources import AudioSource, FileSource, Pacer
-from engine.errors import SettingsError
+from engine.errors import MediaUnreadable, SettingsError
 from engine.eventlog import EventLog
 from engine.records import Caption, Event, Failure, Gap, State, StateChange
-from engine.session import Session
 from engine.settings import AUTO, DEVICES, EngineSettings
 from engine.units import seconds
 
 NAME = "caption"
 HELP = "caption a file, the microphone or the computer's sound in the terminal"
 LIVE_SOURCES = ("mic", "system")
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+IMPATIENT_S = 1.0  # `timeout` and some shells send a signal twice at once; a person's second Ctrl-C comes later
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("source", metavar="SOURCE", help="a media file, 'mic', 'system' or 'demo'")
     parser.add_argument("--model", metavar="NAME|DIR", help="a model's name or folder (default: the best there is)")
-    parser.add_argument("--language", default=AUTO, metavar="CODE", help="en, de, ja …, or auto (default)")
+    parser.add_argument(
+        "--language", default=AUTO, metavar="CODE", type=str.lower, help="en, de, ja …, or auto (default)"
+    )
     parser.add_argument("--device", default=AUTO, choices=DEVICES, help="where to compute (default: auto)")
     parser.add_argument(
         "--pace", default="real", choices=("real", "fast"), help="how a file is fed: as heard, or as fast as possible"
@@ -46,21 +54,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Caption until the sound ends or Ctrl-C; return the exit code."""
+    """Caption until the sound ends or a signal asks for the end; return the exit code."""
     engine = Engine(EngineSettings(language=options.language, device=options.device), options.model)
     source = _source(options.source, options.pace)
-    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    if options.save is not None:
+        _make_folder(options.save)
     with _event_log(options.events) as log:
-
-        def send(event: Event) -> None:
-            if log is not None:
-                log.write(event, session.audio_s)
-            events.put(event)
-
-        session = engine.session(send, options.save)
-        session.start(source)
+        outlet = Outlet(log)
+        session = engine.session(lambda event: outlet.send(event, session.audio_s), options.save)
         try:
-            return _watch(events, session)
+            with _ended_by_signals(session.stop):
+                session.start(source)
+                return _watch(outlet.events)
         finally:
             session.close()
 
@@ -69,7 +74,19 @@ def _source(name: str, pace: str) -> AudioSource:
     if name.partition(":")[0] in LIVE_SOURCES:
         return open_source(name)
     path = DEMO_CLIP if name == "demo" else Path(name)
+    if path.is_dir():
+        raise MediaUnreadable(f"{path} is a folder", hint="Name a media file in it.")
     return FileSource(path, pacer=Pacer() if pace == "real" else None)
+
+
+def _make_folder(path: Path) -> None:
+    """Have the folder for transcripts, or refuse to begin: who asks for one wants no captions without it."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        tempfile.TemporaryFile(dir=path).close()
+    except OSError as error:
+        reason = "it is a file" if path.is_file() else error.strerror
+        raise SettingsError(f"no transcript can be kept in {path}: {reason}", hint="Choose another folder.") from error
 
 
 @contextmanager
@@ -78,36 +95,89 @@ def _event_log(path: Path | None) -> Iterator[EventLog | None]:
         yield None
         return
     try:
-        stream = path.open("w", encoding="utf-8")
+        # For its owner only: it holds what was said.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     except OSError as error:
         raise SettingsError(f"{path} cannot be written: {error.strerror}", hint="Choose another file.") from error
-    with stream:
+    stream = os.fdopen(handle, "w", encoding="utf-8", errors="replace")  # a file's name may be no Unicode
+    try:
         yield EventLog(stream)
+    finally:
+        with suppress(OSError):  # a full disk was told when it was met
+            stream.close()
 
 
-def _watch(events: queue.SimpleQueue[Event], session: Session) -> int:
-    """Show events until the session rests; the first Ctrl-C lets it finish its words."""
+class Outlet:
+    """Hands each event to the log, then to whoever shows it; a log that takes no more is told once and given up.
+
+    Thread: the engine's; `events` is read in another.
+
+    Attributes:
+        events: What is to be shown.
+    """
+
+    def __init__(self, log: EventLog | None) -> None:
+        self._log = log
+        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+
+    def send(self, event: Event, audio_s: float) -> None:
+        """Take one event; never raises for a log that cannot be written."""
+        if self._log is not None:
+            try:
+                self._log.write(event, audio_s)
+            except OSError as error:
+                self._log = None
+                message = f"the events can no longer be written: {error.strerror}"
+                self.events.put(Failure(type(error).__name__, message, "Free some space, or choose another file."))
+        self.events.put(event)
+
+
+@contextmanager
+def _ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Ask for the end at the first SIGINT, SIGTERM or SIGHUP; at a person's second Ctrl-C end at once."""
+    asked_s = 0.0
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        nonlocal asked_s
+        now = time.monotonic()
+        if not asked_s:
+            asked_s = now
+            stop()
+        elif number == signal.SIGINT and now - asked_s > IMPATIENT_S:
+            raise KeyboardInterrupt
+
+    numbers = [number for name in SIGNALS if (number := getattr(signal, name, None))]
+    # What is ignored stays ignored: `nohup` asks for that.
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, on_signal)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _watch(events: queue.SimpleQueue[Event]) -> int:
+    """Show events until the session rests; return the exit code."""
     failed = False
     with _view() as view:
         while True:
-            try:
-                event = events.get()
-            except KeyboardInterrupt:
-                session.stop()
-                continue
-            if isinstance(event, StateChange) and event.state in {State.IDLE, State.FAILED}:
-                return 2 if failed else 0
+            event = events.get()
             failed |= isinstance(event, Failure) and event.fatal
             view.show(event)
+            if isinstance(event, StateChange) and event.state in {State.IDLE, State.FAILED}:
+                return 2 if failed else 0
 
 
 @contextmanager
 def _view() -> "Iterator[Screen | Lines]":
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
     if not console.is_terminal:
         yield Lines(sys.stdout, sys.stderr)
         return
-    with Live(console=console, refresh_per_second=20, transient=True) as live:
+    with Live(console=console, auto_refresh=False, transient=True, vertical_overflow="visible") as live:
         yield Screen(live)
 
 
@@ -124,9 +194,9 @@ class Lines:
             case Caption(final=True) if event.committed:
                 print(event.committed, file=self._text, flush=True)
             case Gap() | Failure():
-                print(remark(event), file=self._trouble, flush=True)
+                print(f"undertext: {remark(event)}", file=self._trouble, flush=True)
             case StateChange(state=State.RECOVERING):
-                print(event.detail, file=self._trouble, flush=True)
+                print(f"undertext: {event.detail}", file=self._trouble, flush=True)
 
 
 class Screen:
@@ -139,21 +209,28 @@ class Screen:
         """Draw an event."""
         match event:
             case Caption(final=True):
-                self._live.update(Text())
-                if event.committed:
-                    self._live.console.print(Text(event.committed))
+                self._say(Text(event.committed))
             case Caption():
-                self._live.update(Text.assemble((event.committed, "bold"), (event.unstable, "dim italic")))
+                self._draw(Text.assemble((event.committed, "bold"), (event.unstable, "dim italic")))
             case Gap() | Failure():
-                self._live.console.print(Text(remark(event), "yellow"))
+                self._say(Text(remark(event), "yellow"))
             case StateChange() if event.state in {State.LOADING, State.RECOVERING}:
-                self._live.update(Text(event.detail or "Loading the model …", "dim"))
+                self._draw(Text(event.detail or "Loading the model …", "dim"))
             case StateChange(state=State.LISTENING):
-                self._live.update(Text(f"Listening to {event.detail} …", "dim"))
+                self._draw(Text(f"Listening to {event.detail} …", "dim"))
+
+    def _say(self, line: Text) -> None:
+        """Let a line stand for good, above what grows next."""
+        self._draw(Text())
+        if line.plain:
+            self._live.console.print(line)
+
+    def _draw(self, text: Text) -> None:
+        self._live.update(text, refresh=True)
 
 
 def remark(event: Gap | Failure) -> str:
     """Return what a person should read of a gap or a failure: one line."""
     if isinstance(event, Gap):
-        return f"[{seconds(event.stop - event.start):.1f} s not captioned: {event.reason}]"
+        return f"{seconds(event.stop - event.start):.1f} s were not captioned: {event.reason}."
     return f"{event.message}. {event.hint}".rstrip()

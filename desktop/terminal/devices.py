@@ -1,47 +1,36 @@
 """`undertext devices`: what can be captured on this machine."""
 
 import argparse
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
+import sys
 
 from desktop.capture.devices import Device, Kind, list_devices
+from desktop.terminal.rows import print_rows
 from engine.errors import NoInputDevice
 
 NAME = "devices"
-HELP = "List the microphones and outputs that can be captured."
+HELP = "list the microphones and outputs that can be captured"
 
 SOURCES = {Kind.MICROPHONE: "mic", Kind.SYSTEM: "system"}
+_COLUMNS = ("source", "name", "format", "default")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Take no arguments."""
-    parser.description = HELP
+    """Declare no arguments."""
 
 
-def run(args: argparse.Namespace) -> int:  # noqa: ARG001 - every command has this signature
+def run(_options: argparse.Namespace) -> int:
     """Print the devices; 1 when there is none."""
-    console = Console(soft_wrap=True)
     try:
         found = list_devices()
-    except NoInputDevice as e:
-        console.print(e.sentence, highlight=False)
+    except NoInputDevice as error:
+        sys.stderr.write(f"undertext: {error.sentence}\n")
         return 1
-    console.print(_table(found))
-    console.print(
-        "Caption one with `undertext caption SOURCE`; `mic` and `system` follow the default.", highlight=False
-    )
+    print_rows(_COLUMNS, map(_row, found))
+    if sys.stdout.isatty():
+        print("'undertext caption SOURCE' captions one; 'mic' and 'system' follow the default.")
     return 0
 
 
-def _table(devices: list[Device]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading in ("SOURCE", "NAME", "FORMAT", ""):
-        table.add_column(heading, overflow="fold")
-    for device in devices:
-        source = f"{SOURCES[device.kind]}:{device.id}"
-        table.add_row(
-            source, device.name, f"{device.rate} Hz, {device.channels} ch", "default" if device.default else ""
-        )
-    return table
+def _row(device: Device) -> tuple[str, ...]:
+    source = f"{SOURCES[device.kind]}:{device.id}"
+    return source, device.name, f"{device.rate} Hz, {device.channels} ch", "yes" if device.default else ""

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from desktop import paths
-from desktop.capture.devices import list_devices
+from desktop.capture.devices import Kind, list_devices
 from desktop.wiring import Engine
 from engine.errors import EngineError
 from engine.speech.vad import silero_path
@@ -46,10 +47,10 @@ def run(_options: argparse.Namespace) -> int:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     findings = [(name, _checked(check)) for name, check in CHECKS.items()]
     for name, finding in findings:
-        mark = "[green]✓[/]" if finding.fine else "[red]✗[/]"
-        table.add_row(mark, name, finding.found)
+        mark = Text("✓", "green") if finding.fine else Text("✗", "red")
+        table.add_row(mark, name, Text(finding.found))
         if finding.mend:
-            table.add_row("", "", f"[bold]{finding.mend}[/]")
+            table.add_row("", "", Text(finding.mend, "bold"))
     console.print(table)
     return 0 if all(finding.fine for _, finding in findings) else 1
 
@@ -63,20 +64,20 @@ def _checked(check: Callable[[], Finding]) -> Finding:
 
 def system_sound() -> Finding:
     """Whether what the computer plays can be heard."""
-    return _device("system", "Nothing that plays sound was found.")
+    return _device(Kind.SYSTEM, "Nothing that plays sound was found.")
 
 
 def microphone() -> Finding:
     """Whether there is a microphone."""
-    return _device("microphone", "No microphone was found.")
+    return _device(Kind.MICROPHONE, "No microphone was found.")
 
 
-def _device(kind: str, nothing: str) -> Finding:
-    found = [device for device in list_devices() if device.kind == kind]
+def _device(kind: Kind, nothing: str) -> Finding:
+    found = [device for device in list_devices() if device.kind is kind]
     if not found:
         return Finding(fine=False, found=nothing, mend="Plug one in or switch it on, then run this again.")
     chosen = next((device for device in found if device.default), found[0])
-    return Finding(fine=True, found=f"{chosen.name}, {chosen.sample_rate} Hz, {chosen.channels} channels")
+    return Finding(fine=True, found=f"{chosen.name}, {chosen.rate} Hz, {chosen.channels} channels")
 
 
 def model() -> Finding:
@@ -84,7 +85,9 @@ def model() -> Finding:
     engine = Engine()
     installed = engine.installed
     context = engine.recognizer.context.value
-    return Finding(fine=True, found=f"{installed.name} ({context} context, {installed.trust.value}) in {installed.path}")
+    return Finding(
+        fine=True, found=f"{installed.name} ({context} context, {installed.trust.value}) in {installed.path}"
+    )
 
 
 def speech_detector() -> Finding:

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-from rich.table import Table
 
 from desktop import paths
+from desktop.terminal.rows import print_rows
 from engine.errors import ModelCorrupt, ModelError, ModelMissing
 from engine.whisper.catalog import CATALOG, Model
 from engine.whisper.checks import Trust
@@ -56,19 +56,13 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.action == "check":
         return _check(store, args.model or list(CATALOG), console)
-    return _list(store, console)
+    return _list(store)
 
 
-def _list(store: Store, console: Console) -> int:
+def _list(store: Store) -> int:
     rows = [_row(model, list(store.copies(model.name)), store.promise(model.name)) for model in CATALOG.values()]
     rows += [(path.name, "", "", "", "none", f"the folder {path}") for path in store.own()]
-    if not console.is_terminal:  # for other programs: tabs, nothing shortened
-        console.file.writelines("\t".join(row) + "\n" for row in (_COLUMNS, *rows))
-        return 0
-    table = Table(*_COLUMNS, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*row, style="" if row[-1] else "dim")
-    console.print(table)
+    print_rows(_COLUMNS, rows, dim=[index for index, row in enumerate(rows) if not row[-1]])
     return 0
 
 

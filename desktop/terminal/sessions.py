@@ -1,16 +1,17 @@
 """`undertext sessions`: the transcripts that were kept."""
 
 import argparse
+import sys
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from desktop import paths
-from engine.transcript.library import Library
+from desktop.terminal.rows import print_rows
+from engine.transcript.library import Library, Summary
 
 NAME = "sessions"
 HELP = "list the transcripts that were kept"
+
+_COLUMNS = ("session", "started", "length", "words", "heard", "ended")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -20,15 +21,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the list, newest first; return the exit code."""
-    console = Console()
-    summaries = Library(options.folder or paths.transcripts()).sessions()
-    if not summaries:
-        console.print("No transcripts yet. 'undertext' keeps one of everything it captions.")
-        return 0
-    table = Table("session", "started", "length", "words", "heard", "ended", box=None, header_style="bold")
-    for item in summaries:
-        length = f"{item.duration_ms // 60_000}:{item.duration_ms // 1000 % 60:02}"
-        ended = "running" if item.live else "yes" if item.ended else "recovered"
-        table.add_row(item.id, f"{item.started:%Y-%m-%d %H:%M}", length, str(item.words), item.source, ended)
-    console.print(table)
+    folder = options.folder or paths.transcripts()
+    summaries = Library(folder).sessions()
+    if summaries:
+        print_rows(_COLUMNS, map(_row, summaries))
+    else:
+        sys.stderr.write(f"There are no transcripts in {folder}: 'undertext caption SOURCE --save DIR' keeps one.\n")
     return 0
+
+
+def _row(item: Summary) -> tuple[str, ...]:
+    length = f"{item.duration_ms // 60_000}:{item.duration_ms // 1000 % 60:02}"
+    ended = "running" if item.live else "yes" if item.ended else "recovered"
+    return item.id, f"{item.started:%Y-%m-%d %H:%M}", length, str(item.words), item.source, ended
