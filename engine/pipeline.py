@@ -9,10 +9,11 @@ into blocks changes nothing; only a caller who is late (`hurry`) skips updates t
 import time
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 
 from engine.audio.resample import Resampler
 from engine.audio.ring import Ring
-from engine.records import AudioBlock, Caption, Gap, Interruption, Samples, Window, Word
+from engine.records import AudioBlock, Caption, Gap, Hypothesis, Interruption, Samples, Window, Word
 from engine.settings import EngineSettings
 from engine.speech.commit import CommitPolicy, LocalAgreement
 from engine.speech.guard import believable
@@ -58,7 +59,8 @@ class Pipeline:
         self._hysteresis = Hysteresis(settings.speech)
         self._policy = policy or LocalAgreement()
         self._plan = WindowPlan(settings.window, samples(settings.window.step_s or STEP_S[recognizer.context]))
-        self._language = Language(settings.language)
+        several = len(recognizer.languages) > 1
+        self._language = Language(settings.language if several else recognizer.languages[0])
         self._segments = Segments(settings.segment)
         self._resampler: Resampler | None = None
         self._history = Ring(samples(HISTORY_S))
@@ -143,7 +145,8 @@ class Pipeline:
         self._probabilities.append((start, probability))
         edge = self._hysteresis.update(probability, start)
         if edge is Edge.STARTED:
-            self._plan.begin(max(self._closed, self._hysteresis.started - self._pad))
+            start = max(self._closed, self._hysteresis.started - self._pad)
+            self._plan.begin(start, fresh=not self._language.settled)
         elif edge is Edge.ENDED:
             yield from self._update(self._hysteresis.last_speech + self._pad, closing=True)
         elif self.speaking and not hurry and self._plan.due(now):
@@ -164,28 +167,35 @@ class Pipeline:
         )
 
     def _recognize(self, now: int, *, closing: bool) -> tuple[Word, ...]:
-        plan = self._plan
+        """Return what was probably said in the window that ends at sample `now`, after what is committed."""
+        plan, language = self._plan, self._language
         start = plan.start(now)
-        window = Window(
-            self._history.view(start, now)[:, 0],
-            start,
-            plan.prompt,
-            tuple(plan.words),
-            self._language.ask,
-            closing,
-        )
+        prompt = plan.prompt if language.settled else ""  # text in one language would bias the ear for another
+        sound = self._history.view(start, now)[:, 0]
+        window = Window(sound, start, prompt, tuple(plan.words), language.ask, closing)
+        hypothesis = self._decode(window)
+        before = language.spoken
+        language.heard(hypothesis, len(sound), closing=closing)
+        if not language.settled:
+            return ()
+        if hypothesis.language != language.spoken:
+            hypothesis = self._decode(replace(window, language=language.spoken))
+        if before not in {"", language.spoken}:
+            plan.clear()
+        return believable(hypothesis, self._evidence)
+
+    def _decode(self, window: Window) -> Hypothesis:
         began = time.perf_counter()
         hypothesis = self._recognizer.recognize(window)
         self.decode_s = time.perf_counter() - began
         self.updates += 1
-        self._language.heard(hypothesis, closing=closing)
-        return believable(hypothesis, self._evidence)
+        return hypothesis
 
     def _final(self, words: tuple[Word, ...], now: int, *, closing: bool) -> int:
         """Return how many of the words are final."""
         if closing:
             return len(words)
-        agreed = self._policy.agreed(words, now) if self._language.settled else 0
+        agreed = self._policy.agreed(words, now)
         if not self._plan.overlong(now):
             return agreed
         edge = now - samples(GIVE_UP_S)

@@ -29,9 +29,14 @@ class WindowPlan:
     _start: int = 0
     _decoded: int = 0
 
-    def begin(self, start: int) -> None:
-        """Speech begins at sample `start`; short pauses keep what was said before them in the window."""
-        kept = self.words and start - self.words[-1].stop <= samples(self.settings.context_gap_s)
+    def begin(self, start: int, *, fresh: bool = False) -> None:
+        """Speech begins at sample `start`; short pauses keep what was said before them in the window.
+
+        Args:
+            start: First sample of the speech.
+            fresh: Keep nothing: the window shall hold this utterance alone.
+        """
+        kept = not fresh and self.words and start - self.words[-1].stop <= samples(self.settings.context_gap_s)
         if not kept:
             self._forget(len(self.words))
             self._start = start

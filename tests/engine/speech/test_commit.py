@@ -8,9 +8,9 @@ from engine.units import samples
 WORDS = st.lists(st.sampled_from(["a", "b", "c"]), max_size=8)
 
 
-def spoken(texts, *, ends_s=0.0):
+def spoken(texts, *, ends_s=0.0, probability=1.0):
     """Words that all end at the same moment."""
-    return [Word(f" {text}", 0, samples(ends_s), 1.0) for text in texts]
+    return [Word(f" {text}", 0, samples(ends_s), probability) for text in texts]
 
 
 def test_the_first_hypothesis_commits_nothing():
@@ -42,6 +42,18 @@ def test_a_word_at_the_edge_of_the_window_waits():
     policy.agreed(spoken("a", ends_s=2.0), samples(2.0))
     assert policy.agreed(spoken("a", ends_s=2.0), samples(2.3)) == 0
     assert policy.agreed(spoken("a", ends_s=2.0), samples(2.5)) == 1
+
+
+def test_a_word_the_model_is_unsure_of_needs_a_third_hypothesis_and_twice_the_distance():
+    policy = LocalAgreement(margin_s=0.4, sure=0.8)
+    unsure = spoken("a", ends_s=2.0, probability=0.5)
+    assert [policy.agreed(unsure, samples(heard_s)) for heard_s in (2.3, 2.7, 2.75, 2.85)] == [0, 0, 0, 1]
+
+
+def test_what_comes_after_an_unsure_word_waits_with_it():
+    policy = LocalAgreement()
+    words = [*spoken("a", probability=0.5), *spoken("b")]
+    assert [policy.agreed(words, samples(9)) for _ in range(3)] == [0, 0, 2]
 
 
 def test_a_reset_forgets():

@@ -1,38 +1,43 @@
+import pytest
+
 from engine.records import Hypothesis
-from engine.speech.language import PATIENCE, Language
+from engine.speech.language import Language
+from engine.units import samples
 
 
-def heard(language, probability):
-    return Hypothesis((), language, probability, 0.0, 0.0)
+def hear(language, code, probability, *, length_s=1.0, closing=False):
+    language.heard(Hypothesis((), code, probability, 0.0, 0.0), samples(length_s), closing=closing)
+    return language.ask, language.settled
 
 
 def test_what_was_told_stays():
     language = Language("de")
-    language.heard(heard("fr", 1.0), closing=False)
-    assert (language.ask, language.spoken, language.settled) == ("de", "de", True)
+    assert hear(language, "fr", 1.0) == ("de", True)
+    language.utterance_ended()
+    assert hear(language, "fr", 1.0) == ("de", True)
 
 
 def test_nothing_is_final_before_the_language_is_clear():
     language = Language()
-    language.heard(heard("fr", 0.4), closing=False)
-    assert (language.ask, language.settled) == ("auto", False)
-    language.heard(heard("fr", 0.9), closing=False)
-    assert (language.ask, language.settled) == ("fr", True)
+    assert hear(language, "ko", 0.45) == ("auto", False)
+    assert hear(language, "ja", 0.96) == ("ja", True)
 
 
-def test_patience_and_the_end_of_speech_settle_it():
-    for updates, closing in ((PATIENCE, False), (1, True)):
-        language = Language()
-        for _ in range(updates):
-            language.heard(heard("fr", 0.4), closing=closing)
-        assert language.spoken == "fr"
+@pytest.mark.parametrize("way", [{"length_s": 3.0}, {"closing": True}])
+def test_enough_sound_or_the_end_of_speech_settles_it(way):
+    assert hear(Language(), "fr", 0.4, **way) == ("fr", True)
 
 
-def test_only_a_clear_voice_changes_it_after_a_pause():
+def test_after_a_pause_a_clear_voice_changes_it():
     language = Language()
-    language.heard(heard("fr", 0.9), closing=False)
+    hear(language, "fr", 0.95)
     language.utterance_ended()
-    language.heard(heard("ja", 0.7), closing=False)
-    assert language.spoken == "fr"
-    language.heard(heard("ja", 0.95), closing=False)
-    assert language.spoken == "ja"
+    assert hear(language, "ja", 0.8) == ("auto", False)
+    assert hear(language, "ja", 0.95) == ("ja", True)
+
+
+def test_a_mumble_does_not_change_it():
+    language = Language()
+    hear(language, "fr", 0.95)
+    language.utterance_ended()
+    assert hear(language, "cy", 0.4, closing=True) == ("fr", True)
