@@ -13,7 +13,7 @@ least: so every committed word is seen, however many come at once.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from desktop.graphemes import Token, clean, clusters, is_rtl, tokens, wraps_between
+from desktop.graphemes import Token, clean, clusters, is_rtl, needs_space, tokens
 from engine import units
 from engine.records import Caption
 
@@ -178,7 +178,7 @@ class CaptionLines:
         before = lines[-1]
         if self._breaks and before.text:
             lines.append(Line(before.number + 1))
-        return replace(word, spaced=word.spaced or not wraps_between(before.text, word.text))
+        return replace(word, spaced=word.spaced or needs_space(before.text, word.text))
 
     def _place(self, word: Token, lines: list[Line]) -> None:
         """Put a word after the last line, on a new one, or, wider than any, over several."""

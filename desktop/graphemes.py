@@ -83,6 +83,13 @@ def wraps_between(before: str, after: str) -> bool:
     return _is_unspaced(before[-1]) or _is_unspaced(after[0])
 
 
+def needs_space(before: str, after: str) -> bool:
+    """Return whether a space belongs between two sentences: not before a closing mark, nor where none is written."""
+    if not before or after[0] in _CLOSING:
+        return False
+    return not (_is_unspaced(before[-1]) and _is_unspaced(after[0]))
+
+
 def is_rtl(text: str) -> bool:
     """Return whether the first letter with a direction runs from right to left."""
     for character in text:
@@ -110,7 +117,8 @@ def _may_cut(text: str, start: int, index: int) -> bool:
         return False
     if _is_flag(before) and _is_flag(after):
         return (index - start) % 2 == 0
-    return not (_is_hangul(before) and _is_jamo(after))
+    is_block = _is_hangul(before) and _is_hangul(after) and (_is_jamo(before) or _is_jamo(after))
+    return not is_block
 
 
 def _extends(character: str) -> bool:

@@ -12,12 +12,7 @@ from collections.abc import MutableMapping
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QWindow
 
-from desktop import x11
-
 _LOG = logging.getLogger(__name__)
-
-# Stack a window of the kind "above" over a focused full-screen window by themselves, so they stay in charge of it.
-_MANAGERS_THAT_STACK_ABOVE = frozenset({"Xfwm4"})
 
 _WDA_NONE, _WDA_EXCLUDEFROMCAPTURE = 0x00, 0x11
 _NS_SHARING_NONE, _NS_SHARING_READ_ONLY = 0, 1
@@ -45,7 +40,12 @@ def choose_qt_platform(environ: MutableMapping[str, str], platform: str = sys.pl
 
 
 def overlay_flags(*, above_full_screen: bool) -> Qt.WindowType:
-    """Return the window flags of the overlay on this system."""
+    """Return the window flags of the overlay on this system.
+
+    Args:
+        above_full_screen: On X11, leave the window manager out. openbox and metacity put full-screen windows above
+            every other one that they manage, and xfwm4 was seen to take the overlay away with a minimised main window.
+    """
     flags = (
         Qt.WindowType.Tool
         | Qt.WindowType.FramelessWindowHint
@@ -53,7 +53,7 @@ def overlay_flags(*, above_full_screen: bool) -> Qt.WindowType:
         | Qt.WindowType.WindowDoesNotAcceptFocus
         | Qt.WindowType.NoDropShadowWindowHint
     )
-    if above_full_screen and is_x11() and x11.window_manager() not in _MANAGERS_THAT_STACK_ABOVE:
+    if above_full_screen and is_x11():
         flags |= Qt.WindowType.X11BypassWindowManagerHint
     return flags
 

@@ -1,5 +1,6 @@
 """The running session in a card: its state, how far behind it is, how loud it is, and its buttons."""
 
+from collections import deque
 from collections.abc import Callable
 
 from PySide6.QtCore import QTimer, Signal
@@ -11,6 +12,7 @@ from desktop.widgets import Button, LevelMeter, label
 from engine.records import State, StateChange, Stats
 
 _PULL_MS = 100
+_DELAY_PULLS = 20  # the delay that is told is the longest of two seconds: it swings with every update
 _STATES = {
     State.IDLE: texts.STATE_IDLE,
     State.LOADING: texts.STATE_LOADING,
@@ -45,6 +47,7 @@ class SessionPanel(QFrame):
         super().__init__()
         self.setProperty("role", "card")
         self._stats = stats
+        self._lags: deque[float] = deque(maxlen=_DELAY_PULLS)
         self._state = State.IDLE
         self._keeps_focus = True
         self._state_line, self._delay = label(role="state"), label(role="dim")
@@ -71,7 +74,7 @@ class SessionPanel(QFrame):
 
     def show_state(self, change: StateChange) -> None:
         """Show what the session is doing, and offer what can be done."""
-        self._keeps_focus |= any(each.hasFocus() for each in self.buttons)
+        self._keeps_focus |= self.window().focusWidget() in self.buttons
         self._state = state = change.state
         self._state_line.setText(tr(_STATES[state]))
         self._delay.setText("")
@@ -90,13 +93,14 @@ class SessionPanel(QFrame):
         usable = [each for each in self.buttons if each.isVisibleTo(self) and each.isEnabled()]
         if self._keeps_focus and usable:
             usable[0].setFocus()
-            self._keeps_focus = False
+            self._keeps_focus = not self.isVisible()
 
     def _follow(self, *, is_heard: bool) -> None:
         if is_heard:
             self._pull.start()
         else:
             self._pull.stop()
+            self._lags.clear()
             self._meter.show_level(float("-inf"))
 
     def _lay_out(self) -> None:
@@ -121,4 +125,5 @@ class SessionPanel(QFrame):
     def _on_pull(self) -> None:
         stats = self._stats()
         self._meter.show_level(stats.level_db)
-        self._delay.setText(tr(texts.BEHIND, lag_s=stats.lag_s) if self._state is State.LISTENING else "")
+        self._lags.append(stats.lag_s)
+        self._delay.setText(tr(texts.BEHIND, lag_s=max(self._lags)) if self._state is State.LISTENING else "")

@@ -72,7 +72,7 @@ class OverlaySettings(_Section):
         line_count: Lines seen at once.
         hold_s: How long finished words stay.
         opacity: Of the background of a line; from 0.8 on all text has 7:1 over white.
-        above_full_screen: On X11, go round a window manager that would put full-screen windows above.
+        above_full_screen: On X11, go round the window manager, which may put full-screen windows above.
         hidden_from_capture: Left out of screen sharing, where the system can.
         places: Position and width per set of screens.
     """

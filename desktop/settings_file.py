@@ -85,17 +85,25 @@ class SettingsFile:
             ) from error
 
 
-def _loaded(path: Path) -> Loaded:
-    with path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
+def decoded(data: bytes) -> Loaded:
+    """Return what the bytes of a file say.
+
+    Raises:
+        TypeError, ValueError, RecursionError: They are no settings.
+    """
     if len(data) > MAX_BYTES:
-        raise ValueError(f"{path.name} is larger than {MAX_BYTES} bytes")
+        raise ValueError(f"more than {MAX_BYTES} bytes")
     content = json.loads(data)
     if not isinstance(content, dict):
-        raise TypeError(f"{path.name} holds no object")
+        raise TypeError("no object")
     content.pop("version", None)
     settings, replaced = from_json(AppSettings, content)
     return Loaded(settings, tuple(replaced))
+
+
+def _loaded(path: Path) -> Loaded:
+    with path.open("rb") as file:
+        return decoded(file.read(MAX_BYTES + 1))
 
 
 def _encoded(settings: AppSettings) -> bytes:

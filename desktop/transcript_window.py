@@ -47,6 +47,7 @@ class TranscriptWindow(QWidget):
         self._model = TranscriptModel(self)
         self.view = TranscriptView(self._model)
         self.find_bar = FindBar()
+        self._empty = label(tr(texts.TRANSCRIPT_EMPTY), "dim")
         self._banner = Banner()
         self._copy = Button(tr(texts.COPY))
         self._export = Button(tr(texts.EXPORT), "primary")
@@ -99,10 +100,10 @@ class TranscriptWindow(QWidget):
         top.setSpacing(10)
         for widget, stretch in ((self.find_bar, 1), (self._copy, 0), (self._export, 0)):
             top.addWidget(widget, stretch)
-        empty = label(tr(texts.TRANSCRIPT_EMPTY), "dim")
-        empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._empty.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._pages = QStackedLayout()
-        self._pages.addWidget(empty)
+        self._pages.addWidget(self._empty)
         self._pages.addWidget(self.view)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 18, 20, 20)
@@ -111,12 +112,14 @@ class TranscriptWindow(QWidget):
         layout.addWidget(self._banner)
         layout.addLayout(self._pages, 1)
         layout.addWidget(self._to_end, 0, Qt.AlignmentFlag.AlignHCenter)
-        self.view.setFocus()
+        self._empty.setFocus()
 
     def _offer(self) -> None:
         """Offer what makes sense now."""
         has_rows = self._model.rowCount() > 0
         self._pages.setCurrentIndex(1 if has_rows else 0)
+        if self._empty.hasFocus() and has_rows:
+            self.view.setFocus()
         self._copy.setEnabled(has_rows)
         self._export.setEnabled(has_rows)
         self._to_end.setVisible(has_rows and not self.view.is_following)

@@ -50,7 +50,7 @@ class Button(QPushButton):
         if self._picture:
             is_primary = self.property("role") == "primary"
             role = QPalette.ColorRole.HighlightedText if is_primary else QPalette.ColorRole.ButtonText
-            self.setIcon(icon(self._picture, self.palette().color(role)))
+            self.setIcon(icon(self._picture, self.palette().color(QPalette.ColorGroup.Active, role)))
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow the theme."""

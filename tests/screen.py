@@ -128,7 +128,7 @@ def screen(window_manager, size="1280x720"):
         pytest.skip(f"not installed: {', '.join(missing)}")
     with ExitStack() as stack:
         shown = Screen(stack.enter_context(_server(size)))
-        home = stack.enter_context(tempfile.TemporaryDirectory())
+        home = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
         for command in _MANAGERS[window_manager]:
             stack.enter_context(_program(command, {**shown.environ, "HOME": home, "XDG_RUNTIME_DIR": home}))
         wait_for(shown.window_manager, window_manager)

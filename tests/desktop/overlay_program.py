@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QSocketNotifier
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from desktop.overlay import Overlay
 from desktop.preferences import Preferences
@@ -21,6 +21,10 @@ HOLD_S = 60.0
 
 def main():
     app = QApplication(sys.argv[:1])
+    window = QWidget()
+    window.setWindowTitle("Main window")
+    window.setGeometry(40, 40, 200, 100)
+    window.show()
     file = SettingsFile(Path(sys.argv[1]) / "settings.json")
     preferences = Preferences(file.load().settings, file)
     overlay = Overlay(replace(preferences.current.overlay, hold_s=HOLD_S))
@@ -46,7 +50,8 @@ def main():
 
     notifier = QSocketNotifier(sys.stdin.fileno(), QSocketNotifier.Type.Read)
     notifier.activated.connect(obey)
-    overlay.show()
+    # As in the program, the main window is there and active first: some window managers tie the two together.
+    app.focusWindowChanged.connect(overlay.show)
     app.exec()
 
 

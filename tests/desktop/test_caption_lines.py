@@ -99,7 +99,7 @@ def play(talk, lines):
 
 
 @given(talks(), st.integers(1, 3))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_every_committed_word_is_seen_in_order_and_none_moves_to_another_line(talk, line_count):
     seen = {}
     for visible in play(talk, CaptionLines(len, WIDTH, LineRules(line_count=line_count))):
@@ -254,3 +254,9 @@ def test_a_new_session_starts_clear():
     assert read(lines) == []
     lines.show(caption("two"), 1)
     assert read(lines) == ["two"]
+
+
+def test_a_mark_that_comes_late_stands_close_to_its_word():
+    lines = lines_of("computer")
+    lines.show(caption(". So", segment=1), 1)
+    assert read(lines) == ["computer. So"]

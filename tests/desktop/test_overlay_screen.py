@@ -76,6 +76,15 @@ def test_a_click_passes_through_a_locked_overlay_and_not_through_an_open_one(sho
     assert count_clicks(shown, page, point) == 1
 
 
+def test_it_starts_locked_if_it_was_left_locked(shown, page, overlay, tmp_path):
+    overlay.ask("click-through on")
+    overlay.ask("quit")
+    with shown.child(HERE / "overlay_program.py", tmp_path) as child:
+        point = Overlay(child).caption("Locked from the start")
+        wait_for(lambda: is_dark(shown, point), "the caption")
+        assert count_clicks(shown, page, point) == 1
+
+
 def count_clicks(shown, page, point):
     """Click at a point, then with the other button beside the overlay; count what came before the second."""
     x, y = point
@@ -93,6 +102,29 @@ def test_it_stays_above_a_full_screen_window(shown, overlay):
         wait_for(lambda: "painted" in page.line(), "the full-screen window")
         wait_for(lambda: shown.colour(5, 5) == WHITE, "the full-screen window")
         wait_for(lambda: is_dark(shown, point), "the caption above it")
+
+
+def test_it_stays_above_a_window_that_is_raised(shown, page, overlay):
+    point = overlay.caption("Above what comes to the front")
+    wait_for(lambda: is_dark(shown, point), "the caption")
+    with shown.child(HERE / "page_program.py") as other:
+        wait_for(lambda: "painted" in other.line(), "another window")
+        shown.mouse("mousemove 30 30", "click 1")
+        wait_for(lambda: "click" in other.line(), "the click that raises it")
+        for found in shown.run("xdotool", "search", "--onlyvisible", "--pid", str(other.pid)).split():
+            shown.run("xdotool", "windowraise", found)
+        wait_for(lambda: is_dark(shown, point), "the caption above it")
+
+
+def test_it_stays_when_the_main_window_is_minimised(shown, page, overlay):
+    point = overlay.caption("Still here")
+    wait_for(lambda: is_dark(shown, point), "the caption")
+    main = wait_for(lambda: shown.run("xdotool", "search", "--onlyvisible", "--name", "^Main window$"), "the window")
+    shown.mouse("mousemove 100 80", "click 1")
+    shown.run("xdotool", "windowminimize", main)
+    wait_for(lambda: "Iconic" in shown.run("xprop", "-id", main, "WM_STATE"), "the window minimised")
+    wait_for(lambda: shown.colour(50, 110) == WHITE, "the page seen where the window was")
+    assert is_dark(shown, point)
 
 
 def test_it_is_dragged_and_comes_back_to_that_place_after_a_restart(shown, page, overlay, tmp_path):

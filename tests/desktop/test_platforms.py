@@ -3,7 +3,7 @@ import logging
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QWindow
 
-from desktop import platforms, x11
+from desktop import platforms
 
 
 def test_a_wayland_session_runs_through_xwayland_and_says_so(caplog):
@@ -49,8 +49,3 @@ def test_clicks_pass_through_and_no_more(qapp):
 def test_linux_cannot_leave_a_window_out_of_screen_sharing(qapp, monkeypatch):
     monkeypatch.setattr("sys.platform", "linux")
     assert not platforms.exclude_from_capture(QWindow(), on=True)
-
-
-def test_without_an_x_server_there_is_no_window_manager(monkeypatch):
-    monkeypatch.delenv("DISPLAY", raising=False)
-    assert x11.window_manager() == ""
