@@ -4,13 +4,16 @@ A segment ends with the utterance, or with a sentence once it is long, or in the
 text only grows; `committed + unstable` is what stands on the screen.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from engine.records import Caption, Word
 from engine.settings import SegmentSettings
+from engine.speech.commit import plain
 from engine.units import samples
 
+_BARE = re.compile(r"^[\s.,;:!?…、。！？]+")  # punctuation that belongs to what was said before
 SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
 
 
@@ -41,6 +44,8 @@ class Segments:
         """
         pending: list[Word] = []
         for word in committed:
+            if not (self._words or plain(word.text)):
+                continue  # the full stop of a sentence that was closed without it
             pending.append(word)
             self._words.append(word)
             if self._full():
@@ -58,7 +63,7 @@ class Segments:
     def _texts(self, unstable: Sequence[Word]) -> tuple[str, str]:
         committed = _text(self._words).lstrip()
         tail = _text(unstable)
-        return committed, tail if committed else tail.lstrip()
+        return committed, tail if committed else _BARE.sub("", tail)
 
     def _full(self) -> bool:
         length = self._words[-1].stop - self._words[0].start

@@ -68,3 +68,17 @@ def test_a_long_segment_ends_with_its_sentence():
 def test_text_that_vanishes_is_taken_from_the_screen():
     captions, _ = publish([(0, 2, False), (0, 0, True)])
     assert (captions[-1].committed, captions[-1].unstable, captions[-1].final) == ("", "", True)
+
+
+def test_a_late_full_stop_joins_its_sentence_and_begins_no_other():
+    segments = Segments(SegmentSettings())
+
+    def said(committed, unstable="", *, closing=False):
+        words = [[Word(text, 0, 1, 1.0)] if text else [] for text in (committed, unstable)]
+        (caption,) = segments.publish(*words, closing=closing, heard=0, language="en")
+        return caption.committed + caption.unstable
+
+    assert said(" computer") == "computer"
+    assert said(".", closing=True) == "computer."
+    assert said("", ". That") == "That"
+    assert said(".", " It is") == "It is"
