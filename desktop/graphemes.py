@@ -8,6 +8,7 @@ keep closing marks off the start of a line and opening ones off its end.
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 _ZWJ = "\u200d"
 _OPENING = frozenset("([{<«‹“‘〈《「『【〔〖〘〚（［｛｟")
@@ -116,7 +117,7 @@ def _may_cut(text: str, start: int, index: int) -> bool:
     if _extends(after) or before == _ZWJ or _is_prepended(before):
         return False
     if _is_flag(before) and _is_flag(after):
-        return (index - start) % 2 == 0
+        return len(list(takewhile(_is_flag, reversed(text[start:index])))) % 2 == 0
     is_block = _is_hangul(before) and _is_hangul(after) and (_is_jamo(before) or _is_jamo(after))
     return not is_block
 

@@ -32,9 +32,14 @@ def test_clusters_are_the_text(text):
     assert "".join(clusters(text)) == text
 
 
-@given(st.text(st.sampled_from("ab é́िक中ก่👩\u200d👧🏽🇸🇪🇩❤\ufe0f가ᄀ\u1161\u11a8אبً"), max_size=20))
+# Without flags: after another sign Qt 6.11 takes a flag apart, even between the halves of its first letter.
+@given(st.text(st.sampled_from("ab é́िक中ก่👩\u200d👧🏽❤\ufe0f가ᄀ\u1161\u11a8אبً"), max_size=20))
 def test_what_qt_holds_together_is_not_cut(text):
     assert cuts(clusters(text)) <= cuts_of_qt(text)
+
+
+def test_flags_are_pairs_of_letters():
+    assert list(clusters("❤🇸🇪🇩🇪🇸")) == ["❤", "🇸🇪", "🇩🇪", "🇸"]
 
 
 @given(NASTY.map(clean))
