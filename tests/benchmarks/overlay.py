@@ -117,7 +117,7 @@ def report(delays, repaints, cpu, rss, wall):
     print(f"| event → painted, p95 | {p95:.1f} ms | ≤ {GOAL_MS} ms |")
     print(f"| event → painted, max | {delays[-1]:.1f} ms | |")
     print(f"| repaints in {wall:.0f} s without a change | {repaints} | 0 |")
-    print(f"| CPU meanwhile | {100 * cpu:.2f} % of a core | 0 |")
+    print(f"| CPU meanwhile | {max(0.0, 100 * cpu):.2f} % of a core | 0 |")
     print(f"| memory (RSS) | {rss / 2**20:.0f} MB | |")
 
 
