@@ -105,6 +105,8 @@ def play(engine: Captioner, samples: np.ndarray, path: Path, clock: VirtualClock
         log.write(StateChange(State.LISTENING), 0.0)
         while not source.exhausted:
             items = source.read(POLL_S)
+            if not items:
+                continue  # the wait ended a moment before the block
             costs.start()
             for index, item in enumerate(items):
                 for event in engine.feed(item, hurry=index < len(items) - 1):

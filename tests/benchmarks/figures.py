@@ -13,7 +13,7 @@ import numpy as np
 from tests.benchmarks import measures
 from tests.benchmarks.measures import Spoken
 from tests.benchmarks.recordings import Recording
-from tests.benchmarks.replay import Replay, read_log, replay
+from tests.benchmarks.replay import Replay, key, read_log, replay
 
 
 @dataclass
@@ -94,6 +94,9 @@ def figures(pool: Sequence[Measured], offline_errors: int | None) -> dict[str, f
         "LongYAAL, s": _mean([value for one in speech for value in one.yaal_s]),
         "LongYAAL with computing, s": _mean([value for one in speech for value in one.yaal_computing_s]),
         "displayed erasure": _ratio(sum(map(measures.erased_words, updates)), written),
+        "displayed erasure, case and marks aside": _ratio(
+            sum(measures.erased_words(one, key) for one in updates), written
+        ),
         "unstable partial words": _ratio(sum(map(measures.unstable_words, updates)), written),
         "committed words erased": float(sum(one.seen.committed_erased for one in pool)),
         "words per minute of non-speech": _ratio(

@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 from faster_whisper import WhisperModel
 
 from desktop.wiring import Engine

@@ -6,7 +6,7 @@ by word through Whisper's English normaliser, and what it makes empty (fillers, 
 committed and unstable text, *committed* what will not change.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -185,13 +185,18 @@ def first_text(updates: Iterable[Update], spoken: Sequence[Spoken]) -> float | N
     return None if shown is None or not spoken else shown - spoken[0].start_s
 
 
-def erased_words(updates: Iterable[Update]) -> int:
-    """Return how many displayed words were taken back, as they were written (case and marks count).
+def erased_words(updates: Iterable[Update], of: Callable[[str], str] = str) -> int:
+    """Return how many displayed words were taken back.
 
-    Over the words of the final text this is normalised erasure (Arivazhagan et al. 2020, "Re-translation versus
+    Words are compared as they were written, so that case and marks count, or by what `of` makes of them (`key`). Over
+    the words of the final text this is normalised erasure (Arivazhagan et al. 2020, "Re-translation versus
     streaming"): of each display, what lies behind its common prefix with the next one.
     """
-    return sum(len(update.before) - common_prefix(update.before, update.after) for update in updates)
+    count = 0
+    for update in updates:
+        before, after = [of(word) for word in update.before], [of(word) for word in update.after]
+        count += len(before) - common_prefix(before, after)
+    return count
 
 
 def unstable_words(updates: Iterable[Update]) -> int:

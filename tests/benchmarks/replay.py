@@ -112,7 +112,7 @@ class _Display:
     """The text of every segment, in order."""
 
     def __init__(self) -> None:
-        self._committed: dict[int, list[str]] = {}
+        self._committed: dict[int, str] = {}
         self._shown: dict[int, list[str]] = {}
 
     @property
@@ -121,15 +121,16 @@ class _Display:
 
     @property
     def committed(self) -> int:
-        return sum(map(len, self._committed.values()))
+        return sum(len(text.split()) for text in self._committed.values())
 
     def take(self, caption: dict) -> int:
         """Show a caption; return how many committed words it takes back."""
-        number, words = caption["segment"], caption["committed"].split()
-        before = self._committed.get(number, [])
-        self._committed[number] = words
-        self._shown[number] = (caption["committed"] + caption["unstable"]).split()
-        return len(before) - common_prefix(before, words)
+        number, text = caption["segment"], caption["committed"]
+        before, self._committed[number] = self._committed.get(number, ""), text
+        self._shown[number] = (text + caption["unstable"]).split()
+        if text.startswith(before):  # a mark may still come to the last word
+            return 0
+        return len(before.split()) - common_prefix(before.split(), text.split())
 
     def words(self, low: int) -> tuple[str, ...]:
         """Return the words from a segment on."""
@@ -141,7 +142,7 @@ class _Display:
 
     def final(self) -> list[str]:
         """Return what is committed."""
-        return [word for number in sorted(self._committed) for word in self._committed[number]]
+        return [word for number in sorted(self._committed) for word in self._committed[number].split()]
 
 
 def common_prefix(one: Sequence[str], other: Sequence[str]) -> int:
