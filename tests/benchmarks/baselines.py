@@ -6,6 +6,7 @@ them: falling back to sampling would cost the live ones seconds, and no two runs
 
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
+from typing import Any
 
 import numpy as np
 from faster_whisper import WhisperModel
@@ -177,7 +178,7 @@ class LocalAgreementBuffer(_Buffered):
             self._buffer = self._buffer[done - self._start :]
 
 
-def _word(word: object, start: int) -> Word:
+def _word(word: Any, start: int) -> Word:
     """Return faster-whisper's word with absolute times."""
     return Word(word.word, start + in_samples(word.start), start + in_samples(word.end), float(word.probability))
 

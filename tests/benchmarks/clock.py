@@ -104,7 +104,7 @@ def play(engine: Captioner, samples: np.ndarray, path: Path, clock: VirtualClock
         log, costs = EventLog(stream, clock.now), _Costs(stream, clock.now)
         log.write(StateChange(State.LISTENING), 0.0)
         while not source.exhausted:
-            items = source.read(POLL_S)
+            items = [item for item in source.read(POLL_S) if isinstance(item, AudioBlock)]
             if not items:
                 continue  # the wait ended a moment before the block
             costs.start()
@@ -126,7 +126,7 @@ def play_real(model: str, samples: np.ndarray, path: Path, language: str) -> Non
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE)
         file.writeframes(np.round(samples * 32767).astype("<i2").tobytes())
-    command = [sys.executable, "main.py", "caption", sound, "--pace", "real", "--events", path]
+    command = [sys.executable, "main.py", "caption", str(sound), "--pace", "real", "--events", str(path)]
     root = Path(__file__).parents[2]
     subprocess.run(
         [*command, "--model", model, "--language", language],

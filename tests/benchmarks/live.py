@@ -16,6 +16,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from faster_whisper import WhisperModel
 
@@ -118,11 +119,15 @@ def chosen(options: argparse.Namespace) -> list[Recording]:
     return [recordings.joined(found, options.minutes)] if options.minutes else found
 
 
-def compare(bench: Bench, options: argparse.Namespace) -> dict:
+def compare(bench: Bench, options: argparse.Namespace) -> dict[str, Any]:
     """Run everything; print each group's table, return all figures."""
     found = chosen(options)
     bench.warm_up(found[0])
-    told: dict = {"model": bench.engine.installed.name, "machine": platform.processor(), "clock": options.clock}
+    told: dict[str, Any] = {
+        "model": bench.engine.installed.name,
+        "machine": platform.processor(),
+        "clock": options.clock,
+    }
     told |= {"groups": {}, "recordings": {}}
     for group in dict.fromkeys(recording.group for recording in found):
         members = [recording for recording in found if recording.group == group]

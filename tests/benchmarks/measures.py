@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import jiwer
 
-from tests.benchmarks.replay import Update, common_prefix, key, normalise
+from tests.benchmarks.replay import Event, Update, common_prefix, key, normalise
 
 PAUSE_S = 1.0  # a silence this long ends an utterance
 SENTENCE_ENDS = (".", "!", "?")
@@ -213,13 +213,13 @@ def unstable_words(updates: Iterable[Update]) -> int:
     return count
 
 
-def cost(events: Iterable[dict]) -> dict[str, float]:
+def cost(events: Iterable[Event]) -> dict[str, float]:
     """Return the CPU and wall seconds spent in the engine (lines `cost`: see `clock.py`)."""
     lines = [event for event in events if event["type"] == "cost"]
     return {name: sum(line[name] for line in lines) for name in ("cpu_s", "wall_s")}
 
 
-def lags(events: Iterable[dict]) -> list[tuple[float, float]]:
+def lags(events: Iterable[Event]) -> list[tuple[float, float]]:
     """Return (seconds of sound, lag): how old the newest sound was when the engine had done with it."""
     events = list(events)
     lines = [event for event in events if event["type"] == "cost"]

@@ -12,6 +12,7 @@ import numpy as np
 
 from engine.audio.resample import Resampler
 from engine.audio.sources import FileSource
+from engine.records import AudioBlock
 from engine.units import SAMPLE_RATE, seconds
 from engine.units import samples as in_samples
 
@@ -53,12 +54,11 @@ def load(path: Path) -> np.ndarray:
     """Return a media file as samples, rounded to 16 bits so that a WAV file of it is the same."""
     source = FileSource(path)
     source.open()
-    resampler, pieces = None, []
+    blocks: list[AudioBlock] = []
     while not source.exhausted:
-        for block in source.read(0):
-            resampler = resampler or Resampler(block.sample_rate)
-            pieces.append(resampler.feed(block))
-    pieces.append(resampler.finish())
+        blocks += [item for item in source.read(0) if isinstance(item, AudioBlock)]
+    resampler = Resampler(blocks[0].sample_rate)
+    pieces = [*map(resampler.feed, blocks), resampler.finish()]
     return (np.round(np.clip(np.concatenate(pieces), -1, 1) * 32767) / 32767).astype(np.float32)
 
 

@@ -10,19 +10,22 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import cache
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from whisper_normalizer.english import EnglishTextNormalizer
 
 FRAME_S = 0.05  # the overlay is painted at most 20 times a second: what stood shorter was never seen
 AHEAD = 4  # words that the display may lag behind its final form and still be matched with it
 
+Event: TypeAlias = dict[str, Any]
 normalise = EnglishTextNormalizer()
 
 
 @cache
 def key(word: str) -> str:
     """Return what makes two words the same: Whisper's normaliser on the word alone; fillers and marks give ""."""
-    return normalise(word).replace(" ", "")
+    text: str = normalise(word)
+    return text.replace(" ", "")
 
 
 @dataclass(frozen=True)
@@ -71,14 +74,14 @@ class Replay:
         return " ".join(self.words)
 
 
-def read_log(path: Path) -> list[dict]:
+def read_log(path: Path) -> list[Event]:
     """Return the events of a log, their times counted from the first `listening`."""
     events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
     began = next((event["at_s"] for event in events if event.get("state") == "listening"), 0.0)
     return [{**event, "at_s": event["at_s"] - began} for event in events]
 
 
-def replay(events: Iterable[dict]) -> Replay:
+def replay(events: Iterable[Event]) -> Replay:
     """Play a log again."""
     seen, display = Replay(), _Display()
     for group in _frames([event for event in events if event["type"] == "caption"]):
@@ -96,9 +99,9 @@ def replay(events: Iterable[dict]) -> Replay:
     return seen
 
 
-def _frames(captions: Sequence[dict]) -> Iterable[list[dict]]:
+def _frames(captions: Sequence[Event]) -> Iterable[list[Event]]:
     """Yield the captions that reach the eye at once, in order."""
-    group: list[dict] = []
+    group: list[Event] = []
     for caption in captions:
         if group and caption["at_s"] - group[0]["at_s"] > FRAME_S:
             yield group
@@ -123,7 +126,7 @@ class _Display:
     def committed(self) -> int:
         return sum(len(text.split()) for text in self._committed.values())
 
-    def take(self, caption: dict) -> int:
+    def take(self, caption: Event) -> int:
         """Show a caption; return how many committed words it takes back."""
         number, text = caption["segment"], caption["committed"]
         before, self._committed[number] = self._committed.get(number, ""), text

@@ -66,3 +66,12 @@ def test_words_without_speech_are_counted_by_the_minute(tmp_path):
 def test_a_table_leaves_out_what_nobody_can_tell():
     text = table("clips", {"ours": {"a": 0.5, "b": None}, "theirs": {"a": None, "b": None}})
     assert text.splitlines() == ["| clips | ours | theirs |", "|---|---|---|", "| a | 0.50 | – |"]
+
+
+def test_a_run_is_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
+    from tests.benchmarks.plot import draw
+
+    run = measured(tmp_path, "alpha bravo", caption(0.7, 0.6, "", "alpha brave"), caption(1.3, 1.1, "alpha bravo"))
+    draw(tmp_path / "run.png", "a run", SPOKEN, [run])
+    assert (tmp_path / "run.png").stat().st_size > 10_000

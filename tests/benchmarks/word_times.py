@@ -137,9 +137,9 @@ def _gaps(model: WhisperModel, samples: np.ndarray, words: Sequence[str]) -> lis
     pairs = align(words, [word.word for word in heard])
     gaps = []
     for one, two in pairwise(pairs):
-        if one.correct and two.correct:
+        if one.correct and two.correct and one.written is not None and two.written is not None:
             left, right = heard[one.written], heard[two.written]
-            gaps.append((right.start - left.end, two.spoken, (left.end + right.start) / 2))
+            gaps.append((right.start - left.end, two.spoken or 0, (left.end + right.start) / 2))
     return gaps
 
 
