@@ -23,7 +23,7 @@ def run(_options: argparse.Namespace) -> int:
     try:
         found = list_devices()
     except NoInputDevice as error:
-        sys.stderr.write(f"undertext: {error.sentence}\n")
+        print(error.sentence)
         return 1
     print_rows(_COLUMNS, map(_row, found))
     if sys.stdout.isatty():
