@@ -12,24 +12,25 @@ from dataclasses import replace
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication, QWidget
 
-from desktop import headless, paths, placement, platforms, texts
+from desktop import headless, paths, texts
 from desktop.assets import DEMO_CLIP
 from desktop.bridge import Bridge
 from desktop.capture import devices
-from desktop.controls import Controls
-from desktop.crash import CrashHooks
-from desktop.device_watch import DeviceWatch
-from desktop.log import start_log
-from desktop.overlay import Overlay
+from desktop.overlay.overlay import Overlay
 from desktop.preferences import Preferences
-from desktop.quit_signals import QuitSignals
 from desktop.settings import AppSettings, Place, remembered
 from desktop.settings_file import Loaded, SettingsFile
-from desktop.source_picker import DEMO
+from desktop.system import placement, platforms
+from desktop.system.crash import CrashHooks
+from desktop.system.device_watch import DeviceWatch
+from desktop.system.log import start_log
+from desktop.system.quit_signals import QuitSignals
+from desktop.system.tray import Tray
 from desktop.texts import tr
-from desktop.theme import Theme, app_icon
-from desktop.transcript_window import TranscriptWindow
-from desktop.tray import Tray
+from desktop.windows.controls import Controls
+from desktop.windows.source_picker import DEMO
+from desktop.windows.theme import Theme, app_icon
+from desktop.windows.transcript_window import TranscriptWindow
 from desktop.wiring import Engine
 from engine.audio.sources import AudioSource, FileSource, Pacer
 from engine.errors import EngineError

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from desktop.snapshot import render_png
+from desktop.overlay.snapshot import render_png
 from desktop.terminal import caption
 from engine.errors import SettingsError
 from engine.records import Caption

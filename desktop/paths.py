@@ -1,6 +1,6 @@
 """Where Undertext keeps what it keeps: one folder, named by the system's custom or by UNDERTEXT_HOME.
 
-    models/          downloaded and prepared models (see `engine.whisper.store`)
+    models/          downloaded and prepared models (see `engine.models.store`)
     transcripts/     the journals
     logs/
     settings.json

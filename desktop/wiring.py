@@ -12,14 +12,14 @@ from pathlib import Path
 from desktop import paths
 from engine.audio.sources import AudioSource
 from engine.errors import ModelMissing, SettingsError
+from engine.models.installed import InstalledModel
+from engine.models.store import Store
 from engine.pipeline import Pipeline
 from engine.records import Event
 from engine.session import Session
 from engine.settings import AUTO, EngineSettings
 from engine.transcript.journal import Journal
-from engine.whisper.installed import InstalledModel
 from engine.whisper.recognizer import Recognizer, load_recognizer
-from engine.whisper.store import Store
 
 # What is taken when nobody chose: the best that keeps up on two cores, first what knows the language.
 ENGLISH = ("tiny.en", "base", "tiny")

@@ -8,8 +8,8 @@ import pytest
 
 from desktop.wiring import Engine
 from engine.errors import ModelError
+from engine.models.store import Store
 from engine.settings import EngineSettings
-from engine.whisper.store import Store
 
 SHARED = Path(os.environ.get("UNDERTEXT_SHARED", Path(__file__).parents[1].parent / "shared"))
 

@@ -68,9 +68,7 @@ def test_a_lock_holds_what_pyproject_names(name):
     for requirement in requirements(LOCKS[name]):
         versions = pinned.get(canonicalize_name(requirement.name), set())
         assert versions, f"{requirement} is not in {name}.txt: run ./run lock"
-        assert all(map(requirement.specifier.contains, versions)), (
-            f"{requirement} but {versions} in {name}.txt"
-        )
+        assert all(map(requirement.specifier.contains, versions)), f"{requirement} but {versions} in {name}.txt"
 
 
 @pytest.mark.parametrize("name", LOCKS)

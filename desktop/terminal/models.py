@@ -10,11 +10,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from desktop import paths
 from desktop.terminal.rows import print_rows
 from engine.errors import ModelCorrupt, ModelError, ModelMissing
-from engine.whisper.catalog import CATALOG, Model
-from engine.whisper.checks import Trust
-from engine.whisper.download import Progress as Report
-from engine.whisper.installed import InstalledModel
-from engine.whisper.store import Copy, Store
+from engine.models.catalog import CATALOG, Model
+from engine.models.checks import Trust
+from engine.models.download import Progress as Report
+from engine.models.installed import InstalledModel
+from engine.models.store import Copy, Store
 
 NAME = "models"
 HELP = "list the models; get, delete or check one"

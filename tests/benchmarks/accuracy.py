@@ -12,7 +12,7 @@ import csv
 import platform
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import jiwer
@@ -37,7 +37,7 @@ class Tally:
     words: int = 0
     written: int = 0
     cpu_s: float = 0.0
-    worst: list[tuple[int, str]] = field(default_factory=list)
+    last: str = ""
 
     def add(self, reference: str, text: str, cpu_s: float, name: str) -> None:
         said, heard = normalise(reference), normalise(text)
@@ -49,7 +49,7 @@ class Tally:
         errors = measured.substitutions + measured.deletions + measured.insertions
         self.errors += errors
         self.words += len(said.split())
-        self.worst.append((errors, f"{name}: {heard}"))
+        self.last = f"{errors} {name}: {heard}"
 
     @property
     def wer(self) -> float:
@@ -97,7 +97,9 @@ def compare(name: str, options: argparse.Namespace) -> None:
     engine = Engine(model=name)
     reference = WhisperModel(str(engine.installed.path), device="cpu", compute_type="int8", cpu_threads=1)
     print(f"\n{engine.installed.name}, {engine.installed.context.value} context, on {platform.processor() or 'cpu'}")
-    print("| clips | words | offline WER | live WER | difference | live words | offline words | CPU s per s live | offline |")
+    print(
+        "| clips | words | offline WER | live WER | difference | live words | offline words | CPU s per s live | offline |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     for group in options.groups:
         ours, theirs, length_s, count = Tally(), Tally(), 0.0, 0
@@ -107,11 +109,13 @@ def compare(name: str, options: argparse.Namespace) -> None:
             theirs.add(transcript, *offline(reference, path), path.name)
             length_s, count = length_s + heard_s, count + 1
             if options.verbose:
-                print(f"{path.name}\n  said    {normalise(transcript)}\n  live    {ours.worst[-1] if ours.worst else text}")
+                print(
+                    f"{path.name}\n  said    {normalise(transcript)}\n  live    {ours.worst[-1] if ours.worst else text}"
+                )
                 print(f"  offline {theirs.worst[-1] if theirs.worst else ''}", flush=True)
         print(
-            f"| {group} ({count}, {length_s:.0f} s) | {ours.words} | {theirs.wer:.1f} | {ours.wer:.1f} | {ours.wer - theirs.wer:+.1f} "
-            f"| {ours.written} | {theirs.written} | {ours.cpu_s / length_s:.2f} | {theirs.cpu_s / length_s:.2f} |",
+            f"| {group} ({count}, {length_s:.0f} s) | {ours.words} | {theirs.wer:.1f} | {ours.wer:.1f} "
+            f"| {ours.wer - theirs.wer:+.1f} | {ours.written} | {theirs.written} | {ours.cpu_s / length_s:.2f} | {theirs.cpu_s / length_s:.2f} |",
             flush=True,
         )
 

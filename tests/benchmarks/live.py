@@ -21,9 +21,9 @@ from typing import Any
 from faster_whisper import WhisperModel
 
 from desktop.wiring import Engine
+from engine.models.store import Store
 from engine.settings import EngineSettings
 from engine.units import samples as in_samples
-from engine.whisper.store import Store
 from tests.benchmarks import baselines, measures, recordings
 from tests.benchmarks.clock import Captioner, VirtualClock, play, play_real
 from tests.benchmarks.figures import Measured, figures, measure, table

@@ -56,7 +56,7 @@ def measure(seconds):
     from PySide6.QtWidgets import QApplication
 
     from desktop.bridge import Bridge
-    from desktop.overlay import Overlay
+    from desktop.overlay.overlay import Overlay
     from desktop.settings import OverlaySettings
 
     sent, delays, repaints = [], [], [0]

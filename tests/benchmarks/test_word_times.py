@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from engine.errors import ModelMissing
+from engine.models.store import Store
 from engine.units import samples as in_samples
-from engine.whisper.store import Store
 from tests.benchmarks.recordings import load
 from tests.benchmarks.word_times import Aligner
 from tests.material import recording

@@ -26,10 +26,10 @@ from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
 
 from engine.errors import ModelMissing
+from engine.models.store import Store
 from engine.speech.vad import FRAME, SpeechDetector
 from engine.units import SAMPLE_RATE, seconds
 from engine.units import samples as in_samples
-from engine.whisper.store import Store
 from tests.benchmarks.measures import Spoken, align
 
 BIAS_S = {"base": -0.06, "tiny.en": 0.11}  # of the attention of each stock model that may serve; the best first

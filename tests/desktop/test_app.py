@@ -14,11 +14,11 @@ from desktop.settings_file import SettingsFile
 from desktop.wiring import Engine
 from engine.audio.sources import FileSource
 from engine.errors import ModelMissing, NoInputDevice
+from engine.models.checks import Trust
+from engine.models.installed import InstalledModel
 from engine.records import State, StateChange, Word
 from engine.transcript.library import Library
 from engine.units import samples
-from engine.whisper.checks import Trust
-from engine.whisper.installed import InstalledModel
 from engine.whisper.recognizer import Context, ScriptedRecognizer
 from tests.screen import screen, wait_for
 

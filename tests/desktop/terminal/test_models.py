@@ -5,10 +5,10 @@ import pytest
 
 from desktop.terminal import models
 from engine.errors import ModelMissing
-from engine.whisper import store
-from engine.whisper.catalog import CATALOG
-from tests.engine.whisper import made_up
-from tests.engine.whisper.hub import serving
+from engine.models import store
+from engine.models.catalog import CATALOG
+from tests.engine.models import made_up
+from tests.engine.models.hub import serving
 
 
 @pytest.fixture

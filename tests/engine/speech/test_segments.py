@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,14 +46,14 @@ def test_committed_text_only_grows(updates):
 @given(UPDATES)
 def test_segments_follow_each_other_and_nothing_follows_a_final(updates):
     captions, _ = publish(updates)
-    for before, after in zip(captions, captions[1:], strict=False):
+    for before, after in pairwise(captions):
         assert after.segment == before.segment + before.final
 
 
 @given(UPDATES)
 def test_nothing_is_said_twice(updates):
     captions, _ = publish(updates)
-    for before, after in zip(captions, captions[1:], strict=False):
+    for before, after in pairwise(captions):
         assert after.words or (after.segment, after.committed, after.unstable, after.final) != (
             before.segment,
             before.committed,

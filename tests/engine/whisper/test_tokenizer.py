@@ -27,7 +27,7 @@ def test_words_joined_are_the_text_and_their_tokens_all_tokens(tokenizer, text, 
     ("text", "words"),
     [
         (" And so, my fellow", [" And", " so,", " my", " fellow"]),
-        (" He said \"no\" (twice).", [" He", " said", ' "no"', " (twice)."]),
+        (' He said "no" (twice).', [" He", " said", ' "no"', " (twice)."]),
         (" it's unbelievable...", [" it's", " unbelievable..."]),
     ],
 )

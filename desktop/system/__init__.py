@@ -1,0 +1,1 @@
+"""What a desktop system gives and wants: tray, log, signals, screens, window flags."""

@@ -1,0 +1,1 @@
+"""The window with the controls, and the transcript of the running session."""
