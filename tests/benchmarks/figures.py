@@ -99,10 +99,17 @@ def figures(pool: Sequence[Measured], offline_errors: int | None) -> dict[str, f
         ),
         "unstable partial words": _ratio(sum(map(measures.unstable_words, updates)), written),
         "committed words erased": float(sum(one.seen.committed_erased for one in pool)),
-        "words per minute of non-speech": _ratio(
-            60 * sum(len(one.seen.words) for one in silence), sum(one.fed_s for one in silence)
-        ),
+        **_phantoms(silence),
         **_costs(pool),
+    }
+
+
+def _phantoms(silence: Sequence[Measured]) -> dict[str, float | None]:
+    minutes = sum(one.fed_s for one in silence) / 60
+    appeared = sum(measures.appeared_words(one.seen.updates) for one in silence)
+    return {
+        "words per minute of non-speech": _ratio(sum(len(one.seen.words) for one in silence), minutes),
+        "words that appeared per minute of it": _ratio(appeared, minutes),
     }
 
 

@@ -199,6 +199,11 @@ def erased_words(updates: Iterable[Update], of: Callable[[str], str] = str) -> i
     return count
 
 
+def appeared_words(updates: Iterable[Update]) -> int:
+    """Return how many words appeared on the display, those that were taken back again among them."""
+    return sum(len(update.after) - common_prefix(update.before, update.after) for update in updates)
+
+
 def unstable_words(updates: Iterable[Update]) -> int:
     """Return how many displayed words the next display has otherwise or not at all, case and marks aside.
 
@@ -220,7 +225,11 @@ def cost(events: Iterable[Event]) -> dict[str, float]:
 
 
 def lags(events: Iterable[Event]) -> list[tuple[float, float]]:
-    """Return (seconds of sound, lag): how old the newest sound was when the engine had done with it."""
+    """Return (seconds of sound, lag): how old the newest sound was when the engine had done with it.
+
+    A log without lines `cost` has it from its `stats`: once a second and as the engine itself defines it (Undertext's
+    counts from the beginning of what arrived, a block more), so that it is not to be put beside the other.
+    """
     events = list(events)
     lines = [event for event in events if event["type"] == "cost"]
     if lines:

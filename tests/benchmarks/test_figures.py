@@ -58,8 +58,10 @@ def test_the_figures_of_a_recording_are_those_of_its_log(tmp_path):
 
 
 def test_words_without_speech_are_counted_by_the_minute(tmp_path):
-    found = figures([measured(tmp_path, "", caption(1, 1, "Thank you."))], None)
+    events = (caption(1, 1, "", "Thanks for"), caption(2, 2, "Thank you."))
+    found = figures([measured(tmp_path, "", *events)], None)
     assert found["words per minute of non-speech"] == 40  # two in 3 s
+    assert found["words that appeared per minute of it"] == 80
     assert found["WER live, %"] is None
 
 

@@ -136,6 +136,11 @@ def test_erasure_counts_marks_unless_told_otherwise():
     assert measures.erased_words(updates, key) == 0
 
 
+def test_a_word_that_is_taken_back_appeared_all_the_same():
+    updates = [update("", "the cat"), update("the cat", "the cut sat"), update("the cut sat", "")]
+    assert measures.appeared_words(updates) == 2 + 2 + 0
+
+
 def test_a_word_is_unstable_where_the_next_display_has_another_or_none():
     updates = [update("the cut sat", "the cat sat on"), update("the cat sat on", "The cat"), update("a b", "a b c")]
     assert measures.unstable_words(updates) == 1 + 2 + 0
