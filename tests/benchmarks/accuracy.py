@@ -97,9 +97,7 @@ def compare(name: str, options: argparse.Namespace) -> None:
     engine = Engine(model=name)
     reference = WhisperModel(str(engine.installed.path), device="cpu", compute_type="int8", cpu_threads=1)
     print(f"\n{engine.installed.name}, {engine.installed.context.value} context, on {platform.processor() or 'cpu'}")
-    print(
-        "| clips | words | offline WER | live WER | difference | live words | offline words | CPU s per s live | offline |"
-    )
+    print("| clips | words | offline WER | live WER | difference | words live | offline | CPU s/s live | offline |")
     print("|---|---|---|---|---|---|---|---|---|")
     for group in options.groups:
         ours, theirs, length_s, count = Tally(), Tally(), 0.0, 0
@@ -109,13 +107,13 @@ def compare(name: str, options: argparse.Namespace) -> None:
             theirs.add(transcript, *offline(reference, path), path.name)
             length_s, count = length_s + heard_s, count + 1
             if options.verbose:
-                print(
-                    f"{path.name}\n  said    {normalise(transcript)}\n  live    {ours.worst[-1] if ours.worst else text}"
-                )
-                print(f"  offline {theirs.worst[-1] if theirs.worst else ''}", flush=True)
+                print(f"{path.name}\n  said    {normalise(transcript)}")
+                print(f"  live    {ours.last or text}\n  offline {theirs.last}", flush=True)
+        rates = f"{theirs.wer:.1f} | {ours.wer:.1f} | {ours.wer - theirs.wer:+.1f}"
+        costs = f"{ours.cpu_s / length_s:.2f} | {theirs.cpu_s / length_s:.2f}"
         print(
-            f"| {group} ({count}, {length_s:.0f} s) | {ours.words} | {theirs.wer:.1f} | {ours.wer:.1f} "
-            f"| {ours.wer - theirs.wer:+.1f} | {ours.written} | {theirs.written} | {ours.cpu_s / length_s:.2f} | {theirs.cpu_s / length_s:.2f} |",
+            f"| {group} ({count}, {length_s:.0f} s) | {ours.words} | {rates} "
+            f"| {ours.written} | {theirs.written} | {costs} |",
             flush=True,
         )
 
