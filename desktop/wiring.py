@@ -19,7 +19,8 @@ from engine.records import Event
 from engine.session import Session
 from engine.settings import AUTO, EngineSettings
 from engine.transcript.journal import Journal
-from engine.whisper.recognizer import Recognizer, load_recognizer
+from engine.whisper.choice import load_recognizer
+from engine.whisper.recognizer import Recognizer
 
 # What is taken when nobody chose: the best that keeps up on two cores, first what knows the language.
 ENGLISH = ("tiny.en", "base", "tiny")

@@ -1,4 +1,4 @@
-"""What a recogniser is, which one to take, and one that follows a script.
+"""What a recogniser is, and one that follows a script.
 
 A recogniser keeps no state between windows: the pipeline decides what it sees. It is used by one thread.
 """
@@ -6,12 +6,9 @@ A recogniser keeps no state between windows: the pipeline decides what it sees. 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from engine.errors import CudaUnavailable
 from engine.records import Hypothesis, Window, Word
-from engine.settings import EngineSettings
 
 
 class Context(Enum):
@@ -67,17 +64,3 @@ class ScriptedRecognizer:
         if cut and self.stutter:
             words.append(Word(self.stutter, cut[0].start, window.stop, 0.3))
         return Hypothesis(tuple(words), "en", 1.0, -0.1 if words else 0.0, 0.0)
-
-
-def load_recognizer(folder: Path, context: Context, settings: EngineSettings) -> Recognizer:
-    """Load a model onto the best engine that the settings allow: the one place where an engine is chosen.
-
-    Raises:
-        CudaUnavailable: A GPU is demanded.
-        ModelError: The folder holds no usable model.
-    """
-    if settings.device == "cuda":
-        raise CudaUnavailable("this version has no GPU engine", hint="Use --device auto or --device cpu.")
-    from engine.whisper.cpu import CpuRecognizer  # noqa: PLC0415  # CTranslate2 takes 0.5 s to import
-
-    return CpuRecognizer(folder, context, settings)
