@@ -85,6 +85,7 @@ class Session:
         self._state = State.IDLE
         self._stats = Stats()
         self._pipeline: Pipeline | None = None
+        self._transcript_id: str | None = None
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
@@ -101,6 +102,11 @@ class Session:
     def audio_s(self) -> float:
         """Seconds of sound taken in since the start, gaps included. Thread: any."""
         return seconds(self._pipeline.heard) if self._pipeline else 0.0
+
+    @property
+    def transcript_id(self) -> str | None:
+        """The transcript that was begun last; None when none was kept. Thread: any."""
+        return self._transcript_id
 
     def prepare(self) -> None:
         """Load the model before it is needed. Thread: any; returns at once."""
@@ -160,7 +166,9 @@ class Session:
         self._enter(State.LOADING)
         self._pipeline = self._make_pipeline()
         source.open()
-        run = Run(self._pipeline, self._journal(source), self._send, self._enter)
+        journal = self._journal(source)
+        self._transcript_id = journal.id if journal else None
+        run = Run(self._pipeline, journal, self._send, self._enter)
         self._stats = Stats()
         try:
             self._enter(State.LISTENING, source.name)

@@ -190,6 +190,7 @@ def test_what_is_shown_as_final_is_on_disk(tmp_path):
     session.start(talk())
     assert audience.rest()[-1] is State.IDLE
     assert session.close(PATIENCE_S)
+    assert Library(tmp_path).read(session.transcript_id) == Library(tmp_path).read("last")
     assert Library(tmp_path).sessions()[0].ended
 
 
