@@ -33,6 +33,7 @@ class Program:
         (self.home / "models").symlink_to(models)
         self.events_file = folder / "events.jsonl"
         self.kept = folder / "kept"
+        self._process = None
 
     def run(self, *arguments, command=(UNDERTEXT,), **environment):
         """Run it to its end; return what it printed, and its exit code."""
@@ -53,6 +54,7 @@ class Program:
         words = (*map(str, arguments), "--events", self.events_file, "--save", self.kept)
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
         with subprocess.Popen([UNDERTEXT, *words], cwd=ROOT, env=self.env(), encoding="utf-8", **pipes) as process:
+            self._process = process
             try:
                 yield process
             finally:
@@ -68,7 +70,18 @@ class Program:
 
     def hears(self, condition, what):
         """Wait for the first event that is so, and return it."""
-        return until(lambda: next(filter(condition, self.events()), None), what, ALL_IN_S)
+        return self.shows(lambda events: next(filter(condition, events), None), what)
+
+    def shows(self, condition, what):
+        """Wait until the events so far are so, or the program has ended, which is a failure."""
+
+        def met():
+            ended = self._process.poll() is not None
+            value = condition(self.events())
+            assert value or not ended, f"it ended with {self._process.returncode} before {what}"
+            return value
+
+        return until(met, what, ALL_IN_S)
 
 
 def light_model():

@@ -13,7 +13,6 @@ import pytest
 from engine.transcript.library import Library
 from tests import material
 from tests.program import Program, committed, cut_demo, is_committing
-from tests.sound_server import until
 
 KILLS = int(os.environ.get("UNDERTEXT_REPEAT", "3"))
 
@@ -44,7 +43,7 @@ def test_kill_9_loses_no_word_that_was_shown_as_final(undertext, model, seed):
     chance = random.Random(seed)
     lines = chance.randrange(3, 40)  # of the 80 that the demo makes: it is killed somewhere between
     with undertext.running("caption", "demo", "--pace", "fast", "--model", model) as process:
-        until(lambda: len(undertext.events()) >= lines, "some events", 60)
+        undertext.shows(lambda events: len(events) >= lines, f"{lines} events")
         process.kill()
         process.wait()
     shown = committed(undertext.events())
