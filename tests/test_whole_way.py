@@ -26,8 +26,8 @@ CLIPS = {
     "pulseaudio": ["LJ001-0001", "LJ001-0003", "LJ001-0005"],
     "pipewire": ["LJ001-0009"],
 }
-# What is played begins anywhere in the engine's grid of steps, and shifted in it a clip is heard differently by a word or
-# three. So the file is captioned at more than one place in the grid.
+# What is played begins anywhere in the engine's grid of steps, and shifted in it a clip is heard differently by a
+# word or three. So the file is captioned at more than one place in the grid.
 LEADS_MS = (0, 100)
 LONG = "long/pm_long_LJ003-0056_0072.flac"
 
