@@ -16,6 +16,7 @@ from engine.audio.ring import Ring
 from engine.records import AudioBlock, Caption, Gap, Hypothesis, Interruption, Samples, Window, Word
 from engine.settings import EngineSettings
 from engine.speech.commit import CommitPolicy, LocalAgreement
+from engine.speech.display import Steadiness
 from engine.speech.guard import believable
 from engine.speech.language import Language
 from engine.speech.segments import Segments
@@ -61,6 +62,7 @@ class Pipeline:
         self._plan = WindowPlan(settings.window, samples(settings.window.step_s or STEP_S[recognizer.context]))
         several = len(recognizer.languages) > 1
         self._language = Language(settings.language if several else recognizer.languages[0])
+        self._steadiness = Steadiness()
         self._segments = Segments(settings.segment)
         self._resampler: Resampler | None = None
         self._history = Ring(samples(HISTORY_S))
@@ -158,12 +160,14 @@ class Pipeline:
         count = self._final(words, now, closing=closing)
         self._plan.commit(words[:count])
         self._plan.decoded(now)
+        shown = count + self._steadiness.shown(words[count:], now, count)
         if closing:
             self._policy.reset()
+            self._steadiness.reset()
             self._language.utterance_ended()
             self._closed = now
         yield from self._segments.publish(
-            words[:count], words[count:], closing=closing, heard=now, language=self._language.spoken
+            words[:count], words[count:shown], closing=closing, heard=now, language=self._language.spoken
         )
 
     def _recognize(self, now: int, *, closing: bool) -> tuple[Word, ...]:

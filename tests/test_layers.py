@@ -27,6 +27,7 @@ ROOMS = (
     "engine.speech.vad",
     "engine.speech.windows",
     "engine.speech.commit",
+    "engine.speech.display",
     "engine.speech.guard",
     "engine.speech.language",
     "engine.speech.segments",
