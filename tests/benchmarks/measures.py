@@ -91,7 +91,8 @@ def laal(delays_s: Sequence[float], source_s: float, reference_words: int) -> fl
     The mean of `delay - i / rate` over the words up to the first that came when the source had ended (that one
     included); `rate` is the words a second of an ideal writer: the longer of both texts over the source. A first word
     that comes after the end is the result alone. With the sound fed as delays it is computation-unaware, with the
-    clock computation-aware. None without words.
+    clock computation-aware. None without words. On a long recording nobody speaks as steadily as the ideal writer
+    writes, and the lag may even fall below zero: `long_yaal` is for those.
 
     Args:
         delays_s: Emission of each written word, from the beginning of the source.

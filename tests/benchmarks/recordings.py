@@ -74,9 +74,15 @@ def group(audio: Path, name: str, limit: int = 0) -> Iterator[Recording]:
 
 
 def chosen(audio: Path, names: Sequence[str]) -> Iterator[Recording]:
-    """Yield recordings by their names in the table."""
+    """Yield recordings by their names in the table.
+
+    Raises:
+        ValueError: What is said in it is not known, or not English, or not said by one speaker.
+    """
     rows = {row["file"]: row for row in _rows(audio)}
     for name in names:
+        if not name.startswith(SILENT) and not _usable(rows[name]):
+            raise ValueError(f"{name} has no English transcript of one speaker")
         yield _recording(audio, rows[name])
 
 
