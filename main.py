@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from desktop import paths
-from desktop.log import start_log
+from desktop.system.log import start_log
 from engine.errors import EngineError
 
 COMMANDS = ("caption", "devices", "models", "sessions", "export", "doctor")

@@ -214,7 +214,7 @@ class Session:
             return None
 
     def _enter(self, state: State, detail: str = "") -> None:
-        """Change the state: the one place where it is changed.
+        """Change the state by one of the ways that there are.
 
         Raises:
             ValueError: There is no such way.
@@ -225,6 +225,13 @@ class Session:
         self._send(StateChange(state, detail))
 
     def _fail(self, failure: Failure) -> None:
-        self._send(failure)
+        """Tell that the session has ended; the thread outlives even a listener that breaks."""
+        events: list[Event] = [failure]
         if self._state not in {State.IDLE, State.FAILED}:
-            self._enter(State.FAILED, failure.message)
+            self._state = State.FAILED
+            events.append(StateChange(State.FAILED, failure.message))
+        for event in events:
+            try:
+                self._send(event)
+            except Exception:
+                logger.exception("the failure could not be told")

@@ -157,6 +157,22 @@ def test_whatever_breaks_is_told_and_a_new_start_works(session, audience, error)
     assert audience.rest()[-1] is State.IDLE
 
 
+def test_a_listener_that_breaks_does_not_end_the_thread(audience):
+    def moody(event):
+        audience(event)
+        if isinstance(event, Caption | Failure) and not audience.forgiving:
+            raise KeyError(event)
+
+    audience.forgiving = False
+    session = Session(make_pipeline=pipeline, send=moody)
+    session.start(talk())
+    audience.until(lambda event: isinstance(event, Failure))
+    audience.forgiving = True
+    session.start(talk())
+    assert audience.rest()[-1] is State.IDLE
+    assert session.close(PATIENCE_S)
+
+
 def test_a_missing_model_is_told(audience):
     def missing():
         raise ModelMissing("no model", hint="Get one.")
