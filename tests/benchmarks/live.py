@@ -123,40 +123,44 @@ def compare(bench: Bench, options: argparse.Namespace) -> dict[str, Any]:
     """Run everything; print each group's table, return all figures."""
     found = chosen(options)
     bench.warm_up(found[0])
-    told: dict[str, Any] = {
-        "model": bench.engine.installed.name,
-        "machine": platform.processor(),
-        "clock": options.clock,
-    }
-    told |= {"groups": {}, "recordings": {}}
+    told: dict[str, Any] = {"model": bench.engine.installed.name, "machine": platform.processor()}
+    told |= {"clock": options.clock, "groups": {}, "recordings": {}}
     for group in dict.fromkeys(recording.group for recording in found):
         members = [recording for recording in found if recording.group == group]
         pool: list[Measured] = []
-        errors = dict.fromkeys(baselines.OFFLINE, 0)
         for recording in members:
-            spoken = bench.spoken(recording)
-            runs = list(bench.runs(recording, spoken))
-            pool += runs
-            if recording.transcript:
-                errors = {name: errors[name] + count for name, count in bench.offline_errors(recording).items()}
+            runs = _captioned(bench, recording, options.plot)
             told["recordings"][recording.name] = {run.engine: figures([run], None) for run in runs}
-            if options.plot:
-                options.plot.mkdir(parents=True, exist_ok=True)
-                draw(options.plot / f"{recording.name.replace('/', '_')}.png", recording.name, spoken, runs)
-        best = min(errors, key=lambda name: errors[name])
-        columns = {
-            name: figures([run for run in pool if run.engine == name], errors[best])
-            for name in dict.fromkeys(run.engine for run in pool)
-        }
-        told["groups"][group] = {"offline": errors, "engines": columns}
-        length_s = sum(recording.duration_s for recording in members)
-        words = sum(run.words for run in pool if run.engine == OURS)
-        print(f"\n{table(f'{group}: {len(members)} recordings, {length_s:.0f} s, {words} words', columns)}")
-        if words:
-            print(
-                f"\nOffline: {', '.join(f'{name} {100 * n / words:.1f} %' for name, n in errors.items())}.", flush=True
-            )
+            pool += runs
+        told["groups"][group] = _grouped(bench, group, members, pool)
     return told
+
+
+def _captioned(bench: Bench, recording: Recording, plots: Path | None) -> list[Measured]:
+    """Return what every engine does with a recording, and draw it."""
+    spoken = bench.spoken(recording)
+    runs = list(bench.runs(recording, spoken))
+    if plots:
+        plots.mkdir(parents=True, exist_ok=True)
+        draw(plots / f"{recording.name.replace('/', '_')}.png", recording.name, spoken, runs)
+    return runs
+
+
+def _grouped(bench: Bench, group: str, members: list[Recording], pool: list[Measured]) -> dict[str, Any]:
+    """Print the table of a group and return its figures; offline counts the setting that errs least in all of it."""
+    each = [bench.offline_errors(recording) for recording in members if recording.transcript]
+    errors = {setting: sum(one[setting] for one in each) for setting in baselines.OFFLINE}
+    columns = {
+        name: figures([run for run in pool if run.engine == name], min(errors.values()))
+        for name in dict.fromkeys(run.engine for run in pool)
+    }
+    length_s = sum(recording.duration_s for recording in members)
+    words = sum(run.words for run in pool if run.engine == OURS)
+    print(f"\n{table(f'{group}: {len(members)} recordings, {length_s:.0f} s, {words} words', columns)}", flush=True)
+    if words:
+        rates = [f"{setting} {100 * count / words:.1f} %" for setting, count in errors.items()]
+        print(f"\nOffline: {', '.join(rates)}.", flush=True)
+    return {"offline": errors, "engines": columns}
 
 
 def _arguments() -> argparse.ArgumentParser:

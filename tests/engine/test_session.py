@@ -169,7 +169,7 @@ def test_a_listener_that_breaks_does_not_end_the_thread(audience):
     audience.until(lambda event: isinstance(event, Failure))
     audience.forgiving = True
     session.start(talk())
-    assert audience.rest()[-1] is State.IDLE
+    audience.until(lambda event: event == StateChange(State.IDLE))
     assert session.close(PATIENCE_S)
 
 
