@@ -95,7 +95,9 @@ class App(QObject):
         self.devices = DeviceWatch(devices.list_devices, self)
         self.overlay = Overlay(settings.overlay)
         self.controls = Controls(self.session.stats)
-        self.transcript = TranscriptWindow(lambda: Library(paths.transcripts()).read(self.session.transcript_id or "last"))
+        self.transcript = TranscriptWindow(
+            lambda: Library(paths.transcripts()).read(self.session.transcript_id or "last")
+        )
         self.tray = Tray(self)
         self.signals = QuitSignals(self)
         self._state = State.IDLE

@@ -219,9 +219,7 @@ def test_a_room_imports_only_from_rooms_above_it():
     found = [
         use
         for use in uses(*PRODUCT)
-        if (mine := room(use.module)) is not None
-        and (theirs := room(use.name)) is not None
-        and theirs > mine
+        if (mine := room(use.module)) is not None and (theirs := room(use.name)) is not None and theirs > mine
     ]
     assert not found, complaint(found, "a room imports only from rooms above it (ROOMS in this file)")
 
