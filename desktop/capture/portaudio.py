@@ -17,6 +17,7 @@ from engine.errors import DeviceLost, NoInputDevice
 
 MOST_CHANNELS = 8  # what offers more is ALSA's way to a sound server, which takes any number
 REFRESH_S = 1.0  # between new lists while there is no device
+CLOSE_S = 2.0  # how long PortAudio may take to end a stream
 SOUND_CARDS = Path("/dev/snd")  # Linux
 
 
@@ -135,10 +136,20 @@ class PortAudioTap:
         self._stream.start()
 
     def close(self) -> None:
-        """End the stream."""
-        if not self.closed:
-            self.closed = True
-            self._stream.close(ignore_errors=True)
+        """End the stream.
+
+        Raises:
+            DeviceLost: PortAudio does not let go of it. (ALSA's way to a sound server that was killed: its close waits for
+                an answer.) Nothing can be opened through PortAudio after that.
+        """
+        if self.closed:
+            return
+        self.closed = True
+        closing = threading.Thread(target=self._stream.close, kwargs={"ignore_errors": True}, daemon=True)
+        closing.start()
+        closing.join(CLOSE_S)
+        if closing.is_alive():
+            raise DeviceLost(f"PortAudio does not let go of {self.device.name}", hint="Start Undertext again.")
 
     def _note_sound(self, frames: Any, _count: int, _time: Any, _flags: Any) -> None:
         self.ring.write(frames)
