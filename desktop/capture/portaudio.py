@@ -139,8 +139,8 @@ class PortAudioTap:
         """End the stream.
 
         Raises:
-            DeviceLost: PortAudio does not let go of it. (ALSA's way to a sound server that was killed: its close waits for
-                an answer.) Nothing can be opened through PortAudio after that.
+            DeviceLost: PortAudio does not let go of it, and nothing can be opened through it after that. So it is with
+                ALSA's way to a sound server that was killed: its close waits for an answer.
         """
         if self.closed:
             return
