@@ -21,6 +21,7 @@ from engine.settings import AUTO, EngineSettings
 from engine.transcript.journal import Journal
 from engine.whisper.choice import load_recognizer
 from engine.whisper.recognizer import Recognizer
+from engine.whisper.tokenizer import LANGUAGES
 
 # What is taken when nobody chose: the best that keeps up on two cores, first what knows the language.
 ENGLISH = ("tiny.en", "base", "tiny")
@@ -49,8 +50,13 @@ class Engine:
             ModelError: It is not here, or damaged.
             SettingsError: It does not know the language that is set.
         """
-        found = self.store.find(self.model) if self.model else self._best()
         language = self.settings.language
+        if language != AUTO and language not in LANGUAGES:
+            raise SettingsError(
+                f"{language!r} is no language that Whisper knows",
+                hint=f"Choose auto, or one of {', '.join(LANGUAGES)}.",
+            )
+        found = self.store.find(self.model) if self.model else self._best()
         if found.english_only and language not in {AUTO, "en"}:
             raise SettingsError(
                 f"the model {found.name} knows English only, not {language!r}",
@@ -69,14 +75,7 @@ class Engine:
 
     def pipeline(self) -> Pipeline:
         """Return a new pipeline over the loaded model; raises as `recognizer`."""
-        recognizer = self.recognizer
-        settings = self.settings
-        if settings.language != AUTO and settings.language not in recognizer.languages:
-            raise SettingsError(
-                f"the model {self.installed.name} does not know the language {settings.language!r}",
-                hint=f"Choose one of {', '.join(recognizer.languages)}.",
-            )
-        return Pipeline(recognizer, settings)
+        return Pipeline(self.recognizer, self.settings)
 
     def session(self, send: Callable[[Event], None], transcripts: Path | None) -> Session:
         """Return a session that keeps its transcripts in a folder, or nowhere."""

@@ -109,29 +109,41 @@ def test_speech_without_words_does_not_grow_the_window():
     assert max(seen) <= samples(13)
 
 
-@pytest.mark.model
-@pytest.mark.parametrize("model", ["tiny.en", "live"])
-def test_real_speech_becomes_its_words(model):
-    captioning, source = engine(model).pipeline(), FileSource(recording("native/jfk.flac"))
+def heard(with_engine, name):
+    """Return all that is said of a recording."""
+    captioning, source = with_engine.pipeline(), FileSource(recording(name))
     source.open()
     events = []
     while not source.exhausted:
         for block in source.read(0):
             events += captioning.feed(block)
-    events += captioning.finish()
-    text = "".join(word.text for word in committed(events)).lower()
+    return events + captioning.finish()
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("model", ["tiny.en", "live"])
+def test_real_speech_becomes_its_words(model):
+    text = "".join(word.text for word in committed(heard(engine(model), "native/jfk.flac"))).lower()
     assert "ask not" in text
     assert text.strip().endswith("what you can do for your country.")
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    ("name", "language", "words"),
+    [
+        ("watson_fr-FR_Broadband_sample1.wav", "fr", "dans un esprit de fraternité"),
+        ("cv_ja_24511055.mp3", "ja", "キャンプの外れの"),
+    ],
+)
+def test_the_language_is_heard(name, language, words):
+    events = [event for event in heard(engine("base"), f"non_english/{name}") if event.committed]
+    assert {event.language for event in events} == {language}
+    assert words in "".join(word.text for word in committed(events))
 
 
 @pytest.mark.model
 @pytest.mark.parametrize("name", ["leopard_empty.wav", "music_solo_trumpet.ogg", "noise_speechbrain_noise2.wav"])
 @pytest.mark.parametrize("model", ["tiny.en", "live"])
 def test_where_nobody_speaks_nothing_is_written(model, name):
-    captioning, source = engine(model).pipeline(), FileSource(recording(f"non_speech/{name}"))
-    source.open()
-    events = []
-    while not source.exhausted:
-        for block in source.read(0):
-            events += captioning.feed(block)
-    assert events + captioning.finish() == []
+    assert heard(engine(model), f"non_speech/{name}") == []
