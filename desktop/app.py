@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QLoggingCategory, QObject
 from PySide6.QtWidgets import QApplication, QWidget
 
 from desktop import headless, paths, texts
@@ -31,7 +31,7 @@ from desktop.windows.controls import Controls
 from desktop.windows.source_picker import DEMO
 from desktop.windows.theme import Theme, app_icon
 from desktop.windows.transcript_window import TranscriptWindow
-from desktop.wiring import Engine
+from desktop.wiring import Engine, models_here, open_session
 from engine.audio.sources import AudioSource, FileSource, Pacer
 from engine.errors import EngineError
 from engine.records import Failure, State, StateChange
@@ -49,6 +49,8 @@ def run() -> int:
         return headless.run()
     start_log(paths.logs())
     platforms.choose_qt_platform(os.environ)
+    # A language whose script has no font here is a name in boxes in one menu, and no reason for 300 lines in the log.
+    QLoggingCategory.setFilterRules("qt.text.font.db.warning=false")
     qt = QApplication(sys.argv[:1])
     qt.setApplicationName(texts.APP_NAME)
     qt.setDesktopFileName("undertext")
@@ -88,13 +90,14 @@ class App(QObject):
         self._loaded = file.load()
         settings = self._loaded.settings
         self.theme = Theme(qt)
-        self.engine = (make_engine or engine_for)(settings)
+        self._make_engine = make_engine or engine_for
+        self.engine = self._make_engine(settings)
         self.bridge = Bridge(self)
-        self.session = self.engine.session(self.bridge.send, paths.transcripts())
+        self.session = open_session(lambda: self.engine, self.bridge.send, paths.transcripts())
         self.preferences = Preferences(settings, file, self)
         self.devices = DeviceWatch(devices.list_devices, self)
         self.overlay = Overlay(settings.overlay)
-        self.controls = Controls(self.session.stats)
+        self.controls = Controls(self.session.stats, lambda: models_here(self.engine.store))
         self.transcript = TranscriptWindow(
             lambda: Library(paths.transcripts()).read(self.session.transcript_id or "last")
         )
@@ -127,6 +130,8 @@ class App(QObject):
 
         # What the user sets.
         controls.source_chosen.connect(preferences.set_source)
+        controls.engine_chosen.connect(preferences.set_engine)
+        preferences.engine_changed.connect(self._on_engine_changed)
         for window in (controls, tray):
             window.overlay_switched.connect(lambda on: preferences.show_overlay(visible=on))
             window.click_through_switched.connect(lambda on: preferences.set_click_through(on=on))
@@ -168,7 +173,7 @@ class App(QObject):
 
     def _show_settings(self) -> None:
         settings = self.preferences.current
-        self.controls.show_settings(settings.overlay, settings.source.spec)
+        self.controls.show_settings(settings.overlay, settings.source.spec, settings.engine)
         self.tray.show_settings(settings.overlay)
 
     def _show_controls(self) -> None:
@@ -201,6 +206,14 @@ class App(QObject):
         self.transcript.begin()
         self.overlay.captions.reset()
         self.session.start(source)
+
+    def _on_engine_changed(self) -> None:
+        """Load what was chosen; what runs goes on with it, in a new transcript."""
+        self.engine = self._make_engine(self.preferences.current)
+        if self._state in _RESTING:
+            self.session.prepare()
+        else:
+            self._on_start_wanted(self.preferences.current.source.spec)
 
     def _on_state_changed(self, change: StateChange) -> None:
         was_loading, self._state = self._state is State.LOADING, change.state

@@ -5,7 +5,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from desktop.settings import AppSettings, OverlaySettings, WindowSettings
+from desktop.settings import AppSettings, EngineChoice, OverlaySettings, WindowSettings
 from desktop.settings_file import SettingsFile
 from engine.errors import SettingsError
 
@@ -17,6 +17,7 @@ class Preferences(QObject):
 
     Signals:
         overlay_changed: OverlaySettings.
+        engine_changed: EngineChoice.
         failed: SettingsError; they could not be saved.
 
     Args:
@@ -27,6 +28,7 @@ class Preferences(QObject):
     """
 
     overlay_changed = Signal(object)
+    engine_changed = Signal(object)
     failed = Signal(object)
 
     def __init__(self, settings: AppSettings, file: SettingsFile, parent: QObject | None = None) -> None:
@@ -58,6 +60,12 @@ class Preferences(QObject):
     def set_source(self, spec: str) -> None:
         """Remember what is listened to."""
         self._change(source=replace(self._settings.source, spec=spec))
+
+    def set_engine(self, engine: EngineChoice) -> None:
+        """Change which model listens, and for which language."""
+        if engine != self._settings.engine:
+            self._change(engine=engine)
+            self.engine_changed.emit(engine)
 
     def set_window(self, window: WindowSettings) -> None:
         """Remember where the windows stand."""

@@ -65,6 +65,10 @@ STATE_STOPPING = QT_TRANSLATE_NOOP("undertext", "Finishing the last words …")
 STATE_FAILED = QT_TRANSLATE_NOOP("undertext", "Stopped by a fault")
 LEVEL = QT_TRANSLATE_NOOP("undertext", "Sound level")
 MODEL = QT_TRANSLATE_NOOP("undertext", "Model")
+MODEL_TIP = QT_TRANSLATE_NOOP("undertext", "The model that listens, and the language it listens for")
+MODEL_BEST = QT_TRANSLATE_NOOP("undertext", "The best that is here")
+LANGUAGE = QT_TRANSLATE_NOOP("undertext", "Language")
+LANGUAGE_AUTO = QT_TRANSLATE_NOOP("undertext", "As it is heard")
 MODEL_NONE = QT_TRANSLATE_NOOP("undertext", "none yet")
 
 # When something is missing

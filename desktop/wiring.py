@@ -4,7 +4,7 @@ The window and the terminal both begin here.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from desktop import paths
 from engine.audio.sources import AudioSource
 from engine.errors import ModelMissing, SettingsError
+from engine.models.catalog import CATALOG
 from engine.models.installed import InstalledModel
 from engine.models.store import Store
 from engine.pipeline import Pipeline
@@ -77,21 +78,6 @@ class Engine:
         """Return a new pipeline over the loaded model; raises as `recognizer`."""
         return Pipeline(self.recognizer, self.settings)
 
-    def session(self, send: Callable[[Event], None], transcripts: Path | None) -> Session:
-        """Return a session that keeps its transcripts in a folder, or nowhere."""
-
-        def journal(source: AudioSource) -> Journal:
-            now = datetime.now().astimezone()
-            return Journal.create(
-                transcripts or Path(), title="", source=source.name, model=self.installed.name, now=now
-            )
-
-        return Session(make_pipeline=self.pipeline, send=send, make_journal=journal if transcripts else None)
-
-    def with_model(self, model: str | None) -> "Engine":
-        """Return the same with another model."""
-        return replace(self, model=model)
-
     def _best(self) -> InstalledModel:
         english = self.settings.language in {AUTO, "en"}
         for name in ENGLISH if english else MULTILINGUAL:
@@ -100,3 +86,33 @@ class Engine:
             except ModelMissing:
                 continue
         return self.store.find("tiny.en" if english else "base")
+
+
+def open_session(
+    engine: Callable[[], Engine], send: Callable[[Event], None], transcripts: Path | None = None
+) -> Session:
+    """Return a session.
+
+    Args:
+        engine: What to caption with; asked at each start.
+        send: Takes every event, on the engine thread.
+        transcripts: The folder they are kept in; None keeps none.
+    """
+
+    def pipeline() -> Pipeline:
+        return engine().pipeline()
+
+    if transcripts is None:
+        return Session(make_pipeline=pipeline, send=send)
+
+    def journal(source: AudioSource) -> Journal:
+        now = datetime.now().astimezone()
+        return Journal.create(transcripts, title="", source=source.name, model=engine().installed.name, now=now)
+
+    return Session(make_pipeline=pipeline, send=send, make_journal=journal)
+
+
+def models_here(store: Store) -> list[str]:
+    """Return the names of the models on this machine: the catalog's, then the user's own."""
+    published = [name for name in CATALOG if any(True for _ in store.copies(name))]
+    return [*published, *(path.name for path in store.own())]

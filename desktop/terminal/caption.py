@@ -23,7 +23,7 @@ from rich.text import Text
 
 from desktop.assets import DEMO_CLIP
 from desktop.capture.devices import open_source
-from desktop.wiring import Engine
+from desktop.wiring import Engine, open_session
 from engine.audio.sources import AudioSource, FileSource, Pacer
 from engine.errors import MediaUnreadable, SettingsError
 from engine.eventlog import EventLog
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         _make_folder(options.save)
     with _event_log(options.events) as log:
         outlet = Outlet(log)
-        session = engine.session(lambda event: outlet.send(event, session.audio_s), options.save)
+        session = open_session(lambda: engine, lambda event: outlet.send(event, session.audio_s), options.save)
         try:
             with _ended_by_signals(session.stop):
                 session.start(source)

@@ -12,8 +12,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from desktop import texts
 from desktop.capture.hosts import Device
-from desktop.settings import OverlaySettings
+from desktop.settings import EngineChoice, OverlaySettings
 from desktop.texts import tr
+from desktop.windows.model_menu import ModelMenu
 from desktop.windows.session_panel import SessionPanel
 from desktop.windows.source_picker import SourcePicker
 from desktop.windows.theme import app_icon
@@ -30,6 +31,7 @@ class Controls(QWidget):
         start_wanted: str, the source to listen to.
         pause_wanted, resume_wanted, stop_wanted: Of the running session.
         source_chosen: str.
+        engine_chosen: EngineChoice.
         overlay_switched: bool, captions on the screen.
         click_through_switched: bool.
         transcript_wanted: The button was pressed.
@@ -37,6 +39,7 @@ class Controls(QWidget):
 
     Args:
         stats: The session's newest snapshot.
+        models: Names of the models on this machine.
 
     Thread: GUI.
     """
@@ -46,18 +49,19 @@ class Controls(QWidget):
     resume_wanted = Signal()
     stop_wanted = Signal()
     source_chosen = Signal(str)
+    engine_chosen = Signal(object)
     overlay_switched = Signal(bool)
     click_through_switched = Signal(bool)
     transcript_wanted = Signal()
     closed = Signal()
 
-    def __init__(self, stats: Callable[[], Stats]) -> None:
+    def __init__(self, stats: Callable[[], Stats], models: Callable[[], Sequence[str]]) -> None:
         super().__init__()
         self.setObjectName("window")
         self.setWindowTitle(tr(texts.APP_NAME))
         self.setWindowIcon(app_icon())
         self._banner = Banner()
-        self._model = label(tr(texts.MODEL_NONE), "chip")
+        self._model = ModelMenu(models)
         self._picker = SourcePicker()
         self._no_device = Paragraph(tr(texts.NO_DEVICE), "dim")
         self._panel = SessionPanel(stats)
@@ -93,19 +97,20 @@ class Controls(QWidget):
 
     def show_model(self, name: str) -> None:
         """Show which model listens."""
-        self._model.setText(name or tr(texts.MODEL_NONE))
+        self._model.show_model(name)
 
     def show_devices(self, devices: Sequence[Device]) -> None:
         """Show what can be captured; with nothing, say what to do."""
         self._picker.show_devices(devices)
         self._no_device.setVisible(not devices)
 
-    def show_settings(self, overlay: OverlaySettings, source: str) -> None:
+    def show_settings(self, overlay: OverlaySettings, source: str, engine: EngineChoice) -> None:
         """Show how things are set, without telling it back."""
         for switch, on in ((self._overlay, overlay.visible), (self._click_through, overlay.click_through)):
             with QSignalBlocker(switch):
                 switch.setChecked(on)
         self._picker.choose(source)
+        self._model.show_choice(engine)
 
     def _connect(self) -> None:
         self._panel.start_wanted.connect(lambda: self.start_wanted.emit(self._picker.spec))
@@ -113,6 +118,7 @@ class Controls(QWidget):
         self._panel.resume_wanted.connect(self.resume_wanted)
         self._panel.stop_wanted.connect(self.stop_wanted)
         self._picker.chosen.connect(self.source_chosen)
+        self._model.chosen.connect(self.engine_chosen)
         self._overlay.toggled.connect(self.overlay_switched)
         self._click_through.toggled.connect(self.click_through_switched)
         self._transcript.clicked.connect(self.transcript_wanted)
@@ -130,7 +136,7 @@ class Controls(QWidget):
         layout.addWidget(self._transcript)
         self.setMinimumWidth(_WIDTH)
         # Tab goes from top to bottom, as the eye does.
-        order = (self._picker, *self._panel.buttons, self._overlay, self._click_through, self._transcript)
+        order = (self._model, self._picker, *self._panel.buttons, self._overlay, self._click_through, self._transcript)
         for before, after in pairwise(order):
             self.setTabOrder(before, after)
         self._no_device.hide()

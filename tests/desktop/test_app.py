@@ -96,6 +96,18 @@ def test_a_source_that_is_not_there_is_told_in_a_banner(qtbot, make_app):
     assert app.controls.banner_text == "There is no sound device Connect a microphone."
 
 
+def test_another_model_or_language_is_loaded_at_once_and_remembered(qtbot, make_app, tmp_path):
+    app = make_app()
+    qtbot.waitUntil(is_ready(app), timeout=SLOW_MS)
+    before = app.engine
+    with qtbot.waitSignal(app.bridge.state_changed, timeout=SLOW_MS) as told:
+        app.controls.engine_chosen.emit(EngineChoice(model="base", language="de"))
+    assert told.args == [StateChange(State.LOADING)]
+    assert app.engine is not before
+    app.preferences.save()
+    assert SettingsFile(tmp_path / "settings.json").load().settings.engine == EngineChoice(model="base", language="de")
+
+
 def test_without_a_model_it_says_how_to_get_one(qtbot, make_app):
     app = make_app(engine=ModellessEngine)
     qtbot.waitUntil(lambda: "Fetch it." in app.controls.banner_text, timeout=SLOW_MS)

@@ -4,7 +4,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QComboBox
 
 from desktop.capture.hosts import Device, Kind
-from desktop.settings import OverlaySettings
+from desktop.settings import EngineChoice, OverlaySettings
 from desktop.windows.controls import Controls
 from desktop.windows.widgets import LevelMeter
 from engine.records import Failure, State, StateChange, Stats
@@ -33,7 +33,7 @@ def snapshot():
 
 @pytest.fixture
 def controls(qtbot, snapshot):
-    made = Controls(snapshot)
+    made = Controls(snapshot, lambda: ["tiny.en", "base"])
     qtbot.addWidget(made)
     made.show_devices(ALL)
     with qtbot.waitExposed(made):
@@ -161,7 +161,7 @@ def banner_parts(controls):
 
 def test_switches_tell_only_what_the_user_does(qtbot, controls):
     with qtbot.assertNotEmitted(controls.overlay_switched), qtbot.assertNotEmitted(controls.click_through_switched):
-        controls.show_settings(OverlaySettings(visible=True, click_through=True), "mic")
+        controls.show_settings(OverlaySettings(visible=True, click_through=True), "mic", EngineChoice())
     with qtbot.waitSignal(controls.click_through_switched) as told:
         QTest.mouseClick(button(controls, "Clicks pass through"), Qt.MouseButton.LeftButton)
     assert told.args == [False]
