@@ -1,6 +1,7 @@
 """Word error rate of live captions against faster-whisper's offline transcripts: same model, same clips, same run.
 
-    OPENBLAS_NUM_THREADS=1 .venv/bin/python -m tests.benchmarks.accuracy tiny.en ../shared/models/whisper-tiny.en-live --audio ../shared/audio
+    export OPENBLAS_NUM_THREADS=1    # the program sets this for itself
+    .venv/bin/python -m tests.benchmarks.accuracy tiny.en ../shared/models/whisper-tiny.en-live --audio ../shared/audio
 
 Live: `Pipeline.feed` in 100 ms blocks, as `undertext caption --pace fast` does. Offline: `WhisperModel.transcribe` with
 beam 5, temperature 0. Texts go through Whisper's English normaliser; the rate of a group is all its errors over all
