@@ -27,6 +27,7 @@ from engine.whisper.recognizer import Context, Recognizer
 
 HISTORY_S = 40  # the longest window, and room for what arrives while it is decoded
 STEP_S = {Context.SHORT: 0.5, Context.PADDED: 1.0}
+UNHEARD_S = 0.8  # speech after the last word of an utterance that is worth another look
 GIVE_UP_S = 3.0  # what an overlong window keeps uncommitted
 
 
@@ -186,7 +187,22 @@ class Pipeline:
             hypothesis = self._decode(replace(window, language=language.spoken))
         if before not in {"", language.spoken}:
             plan.clear()
-        return believable(hypothesis, self._evidence)
+        words = believable(hypothesis, self._evidence)
+        return (*words, *self._unheard(window, words)) if closing else words
+
+    def _unheard(self, window: Window, words: tuple[Word, ...]) -> tuple[Word, ...]:
+        """Return what was said after the last word of a hypothesis that ended too soon.
+
+        Whisper may take a phrase for the end of a sentence and write no more, though the speech went on. What it left
+        out is then decoded by itself.
+        """
+        known = (*window.prefix, *words)
+        start = known[-1].stop if known else window.start
+        if self._hysteresis.last_speech - start < samples(UNHEARD_S):
+            return ()
+        text = window.prompt + "".join(word.text for word in known)
+        tail = replace(window, samples=window.samples[start - window.start :], start=start, prompt=text, prefix=())
+        return believable(self._decode(replace(tail, language=self._language.spoken)), self._evidence)
 
     def _decode(self, window: Window) -> Hypothesis:
         began = time.perf_counter()

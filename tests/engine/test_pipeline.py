@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,8 +14,8 @@ from tests.material import engine, recording
 from tests.talker import RATE, SCRIPT, SPEECH, LoudIsSpeech, pipeline, sound
 
 
-def captions(parts, **script):
-    captioning = pipeline(ScriptedRecognizer(SCRIPT, **script))
+def captions(parts, kind=ScriptedRecognizer, **script):
+    captioning = pipeline(kind(SCRIPT, **script))
     events = [event for part in parts for event in captioning.feed(AudioBlock(part, RATE))]
     return events + captioning.finish()
 
@@ -55,6 +57,17 @@ def test_silence_decodes_nothing():
     captioning = pipeline()
     assert captioning.feed(AudioBlock(np.zeros((samples(60), 1), np.float32), RATE)) == []
     assert captioning.updates == 0
+
+
+def test_what_a_hypothesis_leaves_out_at_the_end_is_heard_by_itself():
+    class Hasty(ScriptedRecognizer):
+        """Takes any fourth word for the end of the sentence, when it may."""
+
+        def recognize(self, window):
+            heard = super().recognize(window)
+            return replace(heard, words=heard.words[:4]) if window.closing and window.prefix else heard
+
+    assert committed(captions([sound()], kind=Hasty)) == SCRIPT
 
 
 def test_who_hurries_skips_updates_and_loses_no_word():
