@@ -9,13 +9,13 @@ from engine.audio.sources import FileSource
 from engine.pipeline import Pipeline
 from engine.records import AudioBlock, Caption, Gap, Interruption
 from engine.units import samples
-from engine.whisper.recognizer import ScriptedRecognizer
+from engine.whisper.recognizer import Context, ScriptedRecognizer
 from tests.material import engine, recording
 from tests.talker import RATE, SCRIPT, SPEECH, LoudIsSpeech, pipeline, sound
 
 
-def captions(parts, kind=ScriptedRecognizer, **script):
-    captioning = pipeline(kind(SCRIPT, **script))
+def captions(parts, **script):
+    captioning = pipeline(ScriptedRecognizer(SCRIPT, **script))
     events = [event for part in parts for event in captioning.feed(AudioBlock(part, RATE))]
     return events + captioning.finish()
 
@@ -59,15 +59,25 @@ def test_silence_decodes_nothing():
     assert captioning.updates == 0
 
 
+class Hasty:
+    """Takes the fourth word of an utterance for its end, until asked again."""
+
+    context, languages = Context.SHORT, ("en",)
+
+    def __init__(self):
+        self.asked = set()
+
+    def recognize(self, window):
+        heard = ScriptedRecognizer(SCRIPT).recognize(window)
+        if window.stop in self.asked:
+            return heard
+        self.asked.add(window.stop)
+        return replace(heard, words=heard.words[:4])
+
+
 def test_what_a_hypothesis_leaves_out_at_the_end_is_heard_by_itself():
-    class Hasty(ScriptedRecognizer):
-        """Takes any fourth word for the end of the sentence, when it may."""
-
-        def recognize(self, window):
-            heard = super().recognize(window)
-            return replace(heard, words=heard.words[:4]) if window.closing and window.prefix else heard
-
-    assert committed(captions([sound()], kind=Hasty)) == SCRIPT
+    captioning = pipeline(Hasty())
+    assert committed(captioning.feed(AudioBlock(sound(), RATE), hurry=True) + captioning.finish()) == SCRIPT
 
 
 def test_who_hurries_skips_updates_and_loses_no_word():
