@@ -97,7 +97,7 @@ class EngineSettings:
         language: ISO 639-1 code, or "auto".
         device: One of `DEVICES`.
         threads: Processor threads of the recogniser; 0 chooses.
-        beam: Width of the search for what becomes final; short windows that still move are decoded greedily.
+        beam: Width of the search for what becomes final; what still moves is decoded greedily.
     """
 
     language: str = AUTO

@@ -102,8 +102,8 @@ class CpuRecognizer:
         result = self._model.generate(
             encoded,
             [[*prompt, *opening, self._tokenizer.untimed, *prefix]],
-            # Beside a padded encode a wide search costs next to nothing, and takes 0.4 points off tiny.en's error.
-            beam_size=self._beam if window.closing or self.context is Context.PADDED else 1,
+            # A wide search for what still moves takes 0.4 points off tiny.en's error, and most of its punctuation.
+            beam_size=self._beam if window.closing else 1,
             max_length=_max_length(len(prompt) + len(opening) + 1, len(prefix), len(window.samples)),
             sampling_temperature=0,
             return_no_speech_prob=True,
