@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
-from engine.records import Caption, Event, Failure, Gap, StateChange, Stats
+from engine.records import Caption, Event, Failure, Gap, StateChange, Stats, Withheld
 
 _BETWEEN_S = 1 / 20
 
@@ -55,11 +55,11 @@ class Bridge(QObject):
     def send(self, event: Event) -> None:
         """Take an event; it is delivered in the GUI thread soon.
 
-        Stats are not passed on: the GUI pulls them from the session.
+        Stats are not passed on: the GUI pulls them from the session. Nor is what was withheld: nobody shall see it.
 
         Thread: any; never waits longer than a list operation takes.
         """
-        if isinstance(event, Stats):
+        if isinstance(event, Stats | Withheld):
             return
         with self._lock:
             self._take(event)

@@ -4,12 +4,14 @@
     {"type": "caption", "at_s": …, "audio_s": …, "segment": 0, "committed": "And so", "unstable": " my fell",
      "final": false, "language": "en", "words": [{"text": " so", "start_s": 0.62, "end_s": 0.9, "probability": 0.98}]}
     {"type": "gap", …, "start_s": …, "end_s": …, "reason": "…"}
+    {"type": "withheld", …, "start_s": …, "end_s": …, "text": "Thank you.", "reason": "phantom"}
     {"type": "stats", …, "lag_s": …, "level_db": …, "updates": …, "decode_ms": …, "busy": …, "speaking": …}
     {"type": "error", …, "kind": "DiskFull", "message": "…", "hint": "…", "fatal": false}
 
 `at_s` is wall time since the log began, `audio_s` the seconds of sound fed when the event was made. A caption holds
-the whole text of its segment so far; `words` are those it newly commits. The first `listening` marks the moment at
-which the sound began. A reader ignores types and keys that it does not know.
+the whole text of its segment so far; `words` are those it newly commits. `withheld` is
+what the model wrote and was not believed, by its reason: "loop", "phantom", "unheard" or "unsure". The first
+`listening` marks the moment at which the sound began. A reader ignores types and keys that it does not know.
 """
 
 import json
@@ -18,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, TextIO
 
-from engine.records import Caption, Event, Failure, Gap, StateChange, Stats, Word
+from engine.records import Caption, Event, Failure, Gap, StateChange, Stats, Withheld, Word
 from engine.units import seconds
 
 
@@ -57,11 +59,9 @@ def _fields(event: Event) -> tuple[str, dict[str, Any]]:
                 "words": [_word(word) for word in event.words],
             }
         case Gap():
-            return "gap", {
-                "start_s": round(seconds(event.start), 4),
-                "end_s": round(seconds(event.stop), 4),
-                "reason": event.reason,
-            }
+            return "gap", {**_span(event), "reason": event.reason}
+        case Withheld():
+            return "withheld", {**_span(event), "text": event.text, "reason": event.reason.value}
         case Stats():
             return "stats", {key: value for key, value in asdict(event).items() if key != "audio_s"}
         case Failure():
@@ -69,9 +69,8 @@ def _fields(event: Event) -> tuple[str, dict[str, Any]]:
 
 
 def _word(word: Word) -> dict[str, Any]:
-    return {
-        "text": word.text,
-        "start_s": round(seconds(word.start), 4),
-        "end_s": round(seconds(word.stop), 4),
-        "probability": round(word.probability, 4),
-    }
+    return {"text": word.text, **_span(word), "probability": round(word.probability, 4)}
+
+
+def _span(timed: Word | Gap | Withheld) -> dict[str, float]:
+    return {"start_s": round(seconds(timed.start), 4), "end_s": round(seconds(timed.stop), 4)}

@@ -13,11 +13,11 @@ from dataclasses import replace
 
 from engine.audio.resample import Resampler
 from engine.audio.ring import Ring
-from engine.records import AudioBlock, Caption, Gap, Hypothesis, Interruption, Samples, Window, Word
+from engine.records import AudioBlock, Gap, Heard, Hypothesis, Interruption, Samples, Window, Withheld, Word
 from engine.settings import EngineSettings
-from engine.speech.commit import CommitPolicy, LocalAgreement
+from engine.speech.commit import CommitPolicy, LocalAgreement, plain
 from engine.speech.display import Steadiness
-from engine.speech.guard import believable
+from engine.speech.guard import judge
 from engine.speech.language import Language
 from engine.speech.segments import Segments
 from engine.speech.vad import FRAME, Edge, Hysteresis, SpeechDetector
@@ -29,6 +29,7 @@ HISTORY_S = 40  # the longest window, and room for what arrives while it is deco
 STEP_S = {Context.SHORT: 0.5, Context.PADDED: 1.0}
 UNHEARD_S = 0.8  # speech after the last word of an utterance that is worth another look
 GIVE_UP_S = 3.0  # what an overlong window keeps uncommitted
+REMEMBERED = 40  # final words of an utterance that a loop may have begun in
 
 
 class Pipeline:
@@ -68,6 +69,9 @@ class Pipeline:
         self._resampler: Resampler | None = None
         self._history = Ring(samples(HISTORY_S))
         self._framed = 0  # where the next VAD frame begins
+        self._said: deque[str] = deque(maxlen=REMEMBERED)
+        self._withheld: list[Withheld] = []  # by the newest decode
+        self._given_up = False  # what it withheld will not be decoded again
         self._closed = 0  # no window reaches back before this
         self._probabilities: deque[tuple[int, float]] = deque(maxlen=samples(HISTORY_S) // FRAME)
         self.updates = 0
@@ -87,7 +91,7 @@ class Pipeline:
         """Return the last samples, at most `length` of them; good until the next `feed`."""
         return self._history.view(max(self._history.oldest, self.heard - length), self.heard)[:, 0]
 
-    def feed(self, item: AudioBlock | Interruption, *, hurry: bool = False) -> list[Caption | Gap]:
+    def feed(self, item: AudioBlock | Interruption, *, hurry: bool = False) -> list[Heard]:
         """Take in sound and return what it says.
 
         Args:
@@ -96,11 +100,11 @@ class Pipeline:
         """
         return list(self._interrupt(item) if isinstance(item, Interruption) else self._take(item, hurry=hurry))
 
-    def finish(self) -> list[Caption]:
+    def finish(self) -> list[Heard]:
         """The sound has ended: return what became final with it."""
         return list(self._finish())
 
-    def _take(self, item: AudioBlock, *, hurry: bool) -> Iterator[Caption]:
+    def _take(self, item: AudioBlock, *, hurry: bool) -> Iterator[Heard]:
         if self._resampler is None or self._resampler.sample_rate != item.sample_rate:
             self._flush()
             self._resampler = Resampler(item.sample_rate)
@@ -110,7 +114,7 @@ class Pipeline:
             self._history.write(self._resampler.feed(piece))
             yield from self._listen(hurry=hurry)
 
-    def _finish(self) -> Iterator[Caption]:
+    def _finish(self) -> Iterator[Heard]:
         self._flush()
         yield from self._listen(hurry=True)
         if self.speaking:
@@ -124,7 +128,7 @@ class Pipeline:
             self._history.write(self._resampler.finish())
             self._resampler = None
 
-    def _interrupt(self, interruption: Interruption) -> Iterator[Caption | Gap]:
+    def _interrupt(self, interruption: Interruption) -> Iterator[Heard]:
         """Close what was said, and let the time pass in which nothing was heard."""
         yield from self._finish()
         start = self.heard
@@ -132,7 +136,7 @@ class Pipeline:
         self._framed = self._closed = self.heard
         yield Gap(start, self.heard, interruption.reason)
 
-    def _listen(self, *, hurry: bool) -> Iterator[Caption]:
+    def _listen(self, *, hurry: bool) -> Iterator[Heard]:
         """Take every whole VAD frame that has arrived."""
         count = (self.heard - self._framed) // FRAME
         if not count:
@@ -142,7 +146,7 @@ class Pipeline:
         for index, probability in enumerate(self._detector.probabilities(frames)):
             yield from self._turn(float(probability), start + index * FRAME, hurry=hurry)
 
-    def _turn(self, probability: float, start: int, *, hurry: bool) -> Iterator[Caption]:
+    def _turn(self, probability: float, start: int, *, hurry: bool) -> Iterator[Heard]:
         """Take one VAD frame: speech begins, goes on, or ends."""
         now = start + FRAME
         self._probabilities.append((start, probability))
@@ -150,16 +154,19 @@ class Pipeline:
         if edge is Edge.STARTED:
             start = max(self._closed, self._hysteresis.started - self._pad)
             self._plan.begin(start, fresh=not self._language.settled)
+            self._said.clear()
         elif edge is Edge.ENDED:
             yield from self._update(self._hysteresis.last_speech + self._pad, closing=True)
         elif self.speaking and not hurry and self._plan.due(now):
             yield from self._update(now, closing=False)
 
-    def _update(self, now: int, *, closing: bool) -> Iterator[Caption]:
+    def _update(self, now: int, *, closing: bool) -> Iterator[Heard]:
         """Decode the window that ends at sample `now`, and commit what is final in it."""
+        self._withheld, self._given_up = [], closing
         words = self._recognize(now, closing=closing)
         count = self._final(words, now, closing=closing)
         self._plan.commit(words[:count])
+        self._said.extend(plain(word.text) for word in words[:count])
         self._plan.decoded(now)
         shown = count + self._steadiness.shown(words[count:], now, count)
         if closing:
@@ -170,6 +177,8 @@ class Pipeline:
         yield from self._segments.publish(
             words[:count], words[count:shown], closing=closing, heard=now, language=self._language.spoken
         )
+        if self._given_up:
+            yield from self._withheld
 
     def _recognize(self, now: int, *, closing: bool) -> tuple[Word, ...]:
         """Return what was probably said in the window that ends at sample `now`, after what is committed."""
@@ -187,7 +196,7 @@ class Pipeline:
             hypothesis = self._decode(replace(window, language=language.spoken))
         if before not in {"", language.spoken}:
             plan.clear()
-        words = believable(hypothesis, self._evidence)
+        words = self._believed(hypothesis, ())
         return (*words, *self._unheard(window, words)) if closing else words
 
     def _unheard(self, window: Window, words: tuple[Word, ...]) -> tuple[Word, ...]:
@@ -202,7 +211,15 @@ class Pipeline:
             return ()
         text = window.prompt + "".join(word.text for word in known)
         tail = replace(window, samples=window.samples[start - window.start :], start=start, prompt=text, prefix=())
-        return believable(self._decode(replace(tail, language=self._language.spoken)), self._evidence)
+        return self._believed(self._decode(replace(tail, language=self._language.spoken)), words)
+
+    def _believed(self, hypothesis: Hypothesis, before: tuple[Word, ...]) -> tuple[Word, ...]:
+        """Return what was probably said, after the words before it; keep the rest for the record."""
+        said = (*self._said, *(plain(word.text) for word in before))
+        judgement = judge(hypothesis, self._evidence, said)
+        told = max((withheld.stop for withheld in self._withheld), default=0)
+        self._withheld += [withheld for withheld in judgement.withheld if withheld.stop > told]
+        return judgement.words
 
     def _decode(self, window: Window) -> Hypothesis:
         began = time.perf_counter()
@@ -224,6 +241,8 @@ class Pipeline:
             self._policy.reset()
         elif not agreed:
             self._plan.skip(edge)
+            self._given_up = True
+            self._withheld = [withheld for withheld in self._withheld if withheld.start < edge]
         return max(agreed, forced)
 
     def _evidence(self, start: int, stop: int) -> float:

@@ -2,7 +2,7 @@
 
     AudioBlock · Interruption · Notice   from a source
     Window → Hypothesis                  into and out of a recogniser
-    Caption · Gap · StateChange · Stats · Failure    the events a session sends out
+    Caption · Gap · Withheld · StateChange · Stats · Failure    the events a session sends out
 
 All are frozen; arrays inside are read-only, because a queued event hands over the same object to another thread.
 Positions and lengths in time are samples at 16 kHz since the session began (see `units`) unless a name says seconds.
@@ -176,6 +176,29 @@ class Gap:
     reason: str
 
 
+class Doubt(Enum):
+    """Why a text is not believed to have been said.
+
+    LOOP: it repeats itself. PHANTOM: what subtitles say over silence. UNHEARD: nobody was heard where it is said to be.
+    UNSURE: the model itself doubts it, and hears nobody.
+    """
+
+    LOOP = "loop"
+    PHANTOM = "phantom"
+    UNHEARD = "unheard"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """What the model wrote, and the guard kept from the captions: for the record only, never for the screen."""
+
+    start: int
+    stop: int
+    text: str
+    reason: Doubt
+
+
 @dataclass(frozen=True, slots=True)
 class Stats:
     """A snapshot for the state line and the log.
@@ -218,4 +241,5 @@ class Failure:
     fatal: bool = field(default=False)
 
 
-Event: TypeAlias = StateChange | Caption | Gap | Stats | Failure
+Heard: TypeAlias = Caption | Gap | Withheld
+Event: TypeAlias = StateChange | Heard | Stats | Failure

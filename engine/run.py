@@ -13,11 +13,13 @@ from engine.records import (
     Event,
     Failure,
     Gap,
+    Heard,
     Interruption,
     Notice,
     SourceItem,
     State,
     Stats,
+    Withheld,
 )
 from engine.transcript.journal import Journal
 from engine.units import samples, seconds
@@ -101,7 +103,7 @@ class Run:
         if self._paused_s is None:
             self._enter(State.LISTENING if notice.healthy else State.RECOVERING, notice.detail)
 
-    def _tell(self, events: Iterable[Caption | Gap]) -> None:
+    def _tell(self, events: Iterable[Heard]) -> None:
         """Keep each event, then show it."""
         for event in events:
             self._keep(partial(_record, event))
@@ -131,11 +133,14 @@ class Run:
         )
 
 
-def _record(event: Caption | Gap, journal: Journal) -> None:
-    if isinstance(event, Caption):
-        journal.caption(event)
-    else:
-        journal.gap(event)
+def _record(event: Heard, journal: Journal) -> None:
+    match event:
+        case Caption():
+            journal.caption(event)
+        case Gap():
+            journal.gap(event)
+        case Withheld():
+            journal.withheld(event)
 
 
 def _duration_s(item: AudioBlock | Interruption) -> float:

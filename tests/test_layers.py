@@ -28,6 +28,7 @@ ROOMS = (
     "engine.speech.windows",
     "engine.speech.commit",
     "engine.speech.display",
+    "engine.speech.loops",
     "engine.speech.guard",
     "engine.speech.language",
     "engine.speech.segments",

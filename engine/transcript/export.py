@@ -18,7 +18,7 @@ from typing import Any
 from engine.errors import DiskFull, TranscriptError
 from engine.transcript.cues import cues
 from engine.transcript.disk import FULL, Disk
-from engine.transcript.records import Header, MissedSpan, Note, Segment, TimedWord, Transcript
+from engine.transcript.records import Doubted, Header, MissedSpan, Note, Segment, TimedWord, Transcript
 from engine.transcript.text import normalise
 
 JSON_VERSION = 1
@@ -89,7 +89,8 @@ def parse_json(text: str) -> Transcript:
         header = Header(**data["header"] | {"started": datetime.fromisoformat(data["header"]["started"])})
         gaps = tuple(MissedSpan(**gap) for gap in data["gaps"])
         notes = tuple(Note(**note) for note in data["notes"])
-        return Transcript(header, tuple(map(_segment, data["segments"])), gaps, notes, bool(data["ended"]))
+        withheld = tuple(Doubted(**doubted) for doubted in data.get("withheld", ()))
+        return Transcript(header, tuple(map(_segment, data["segments"])), gaps, notes, bool(data["ended"]), withheld)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise TranscriptError("The file is no transcript", hint="Choose a JSON export of Undertext.") from error
 

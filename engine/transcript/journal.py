@@ -28,6 +28,8 @@ Object
             leading spaces.
     edit    id, text: a person's correction of segment `id`; the last one counts, over every seg
     gap     start_ms, end_ms, reason: a span that was not captioned
+    withheld  start_ms, end_ms, text, reason: what the model wrote and was not believed; reason is "loop",
+            "phantom", "unheard" or "unsure". No seg holds it, and no end counts it.
     note    at_ms, text: a person's remark
     device  at_ms, name: sound comes from another device from here on
     clock   at_ms, utc (ISO 8601): what the clock on the wall said at that moment
@@ -52,7 +54,7 @@ from engine.transcript.log import LineLog
 from engine.units import milliseconds
 
 if TYPE_CHECKING:  # the records need numpy, the journal does not
-    from engine.records import Caption, Gap, Word
+    from engine.records import Caption, Gap, Withheld, Word
 
 VERSION = 1
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -187,6 +189,11 @@ class Journal:
         """Write that a span was not captioned. Raises as `caption`."""
         end_ms = self._reach(milliseconds(gap.stop))
         self._append("gap", {"start_ms": milliseconds(gap.start), "end_ms": end_ms, "reason": gap.reason})
+
+    def withheld(self, withheld: "Withheld") -> None:
+        """Write what was not believed. Raises as `caption`."""
+        span = {"start_ms": milliseconds(withheld.start), "end_ms": milliseconds(withheld.stop)}
+        self._append("withheld", {**span, "text": withheld.text, "reason": withheld.reason.value})
 
     def note(self, text: str) -> None:
         """Write a person's remark, at the last moment spoken of. Raises as `caption`."""

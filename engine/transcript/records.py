@@ -70,6 +70,16 @@ class MissedSpan:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubted:
+    """What the model wrote and was not believed to be speech, and why."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """What a person wrote down, and where the transcript stood then."""
 
@@ -87,6 +97,7 @@ class Transcript:
         gaps: In the order they were met.
         notes: In the order they were written.
         ended: The session was closed; False after a crash, and while it runs.
+        withheld: What was kept from the captions, in the order it was met; no part of the text.
     """
 
     header: Header
@@ -94,6 +105,7 @@ class Transcript:
     gaps: tuple[MissedSpan, ...] = ()
     notes: tuple[Note, ...] = ()
     ended: bool = False
+    withheld: tuple[Doubted, ...] = ()
 
     @property
     def duration_ms(self) -> int:

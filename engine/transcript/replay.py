@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.errors import JournalCorrupt, TranscriptError
 from engine.transcript.journal import VERSION
-from engine.transcript.records import Header, MissedSpan, Note, Segment, TimedWord, Transcript
+from engine.transcript.records import Doubted, Header, MissedSpan, Note, Segment, TimedWord, Transcript
 
 
 class Replay:
@@ -26,6 +26,7 @@ class Replay:
         self._edits: dict[int, str] = {}
         self._gaps: list[MissedSpan] = []
         self._notes: list[Note] = []
+        self._withheld: list[Doubted] = []
         self.last = -1
         self.totals: tuple[int, int] | None = None
 
@@ -44,6 +45,9 @@ class Replay:
                     self._gaps.append(
                         MissedSpan(index(record["start_ms"]), index(record["end_ms"]), str(record["reason"]))
                     )
+                case "withheld":
+                    span = index(record["start_ms"]), index(record["end_ms"])
+                    self._withheld.append(Doubted(*span, str(record["text"]), str(record["reason"])))
                 case "note":
                     self._notes.append(Note(index(record["at_ms"]), str(record["text"])))
                 case "edit":
@@ -64,7 +68,8 @@ class Replay:
         if self.last < 0:
             raise JournalCorrupt(f"Session {self._header.id} holds no intact line", hint="Delete it.")
         segments = [self._edited(_segment(self._segments[number])) for number in sorted(self._segments)]
-        return Transcript(self._header, tuple(segments), tuple(self._gaps), tuple(self._notes), self.totals is not None)
+        rest = tuple(self._gaps), tuple(self._notes), self.totals is not None, tuple(self._withheld)
+        return Transcript(self._header, tuple(segments), *rest)
 
     def _take_header(self, record: Mapping[str, Any]) -> None:
         if index(record["version"]) > VERSION:

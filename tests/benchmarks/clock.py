@@ -22,7 +22,7 @@ import psutil
 
 from engine.audio.sources import ArraySource, Pacer
 from engine.eventlog import EventLog
-from engine.records import AudioBlock, Caption, Gap, State, StateChange
+from engine.records import AudioBlock, Heard, State, StateChange
 from engine.session import POLL_S
 from engine.units import SAMPLE_RATE, seconds
 
@@ -37,9 +37,9 @@ class Captioner(Protocol):
     @property
     def heard(self) -> int: ...
 
-    def feed(self, item: AudioBlock, *, hurry: bool = False) -> Sequence[Caption | Gap]: ...
+    def feed(self, item: AudioBlock, *, hurry: bool = False) -> Sequence[Heard]: ...
 
-    def finish(self) -> Sequence[Caption]: ...
+    def finish(self) -> Sequence[Heard]: ...
 
 
 class VirtualClock:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.records import Hypothesis, Word
-from engine.speech.guard import LONGEST_REPEAT, believable, loop_start
+from engine.records import Doubt, Hypothesis, Word
+from engine.speech.guard import LONGEST_TEXT, Judgement, judge
 from engine.units import samples
 
 
@@ -18,37 +18,39 @@ def text(words):
     return "".join(word.text for word in words).strip()
 
 
-@pytest.mark.parametrize("said", ["no no no", "a very very long day", "one two one two one two", ""])
-def test_people_repeat_themselves_a_little(said):
-    assert text(believable(heard(said), lambda *_: 1.0)) == said
+def doubts(judgement):
+    return {withheld.reason: withheld.text for withheld in judgement.withheld}
 
 
-@pytest.mark.parametrize(
-    ("looped", "kept"),
-    [
-        ("go on on on on on on", "go on"),
-        ("I see the man I see the man I see the man I see the man", "I see the man"),
-        ("so, so So so. so", "so,"),
-    ],
-)
-def test_a_loop_is_cut_after_its_first_round(looped, kept):
-    assert text(believable(heard(looped), lambda *_: 1.0)) == kept
+def test_a_loop_is_cut_after_its_first_round_and_told():
+    judgement = judge(heard("I see the man. " * 5), lambda *_: 1.0)
+    assert text(judgement.words) == "I see the man."
+    assert doubts(judgement) == {Doubt.LOOP: "I see the man. " * 3 + "I see the man."}
 
 
-@given(
-    st.lists(st.sampled_from("abcdefghij"), max_size=5),
-    st.lists(st.sampled_from("klmnopqrstuvw"), min_size=1, max_size=LONGEST_REPEAT, unique=True),
-    st.integers(4, 9),
-)
-def test_any_phrase_that_loops_stands_once(before, phrase, rounds):
-    words = [f"{i}{word}" for i, word in enumerate(before)] + phrase * rounds
-    assert loop_start(words) == len(before) + len(phrase)
+def test_a_loop_may_have_begun_in_what_is_final():
+    judgement = judge(heard("and so and then"), lambda *_: 1.0, ["and", "so"] * 3)
+    assert (text(judgement.words), doubts(judgement)) == ("and then", {Doubt.LOOP: "and so"})
+
+
+def test_of_a_loop_without_end_little_is_kept():
+    (withheld,) = judge(heard("Thanks for watching. " * 99), lambda *_: 1.0).withheld
+    assert len(withheld.text) <= LONGEST_TEXT
+
+
+@given(st.lists(st.sampled_from(["no", "No,", "thank", "you", "so"]), max_size=30), st.sampled_from([0.1, 0.9]))
+def test_every_word_is_believed_or_withheld(words, voice):
+    hypothesis = heard(" ".join(words))
+    judgement = judge(hypothesis, lambda *_: voice)
+    kept = [*text(judgement.words).split(), *" ".join(doubts(judgement).values()).split()]
+    assert sorted(kept) == sorted(words)
 
 
 @pytest.mark.parametrize("phrase", ["Thank you.", "you", "Thanks for watching!", "Bye."])
 def test_a_phantom_needs_a_voice_under_it(phrase):
-    assert believable(heard(phrase), lambda *_: 0.1) == ()
-    assert text(believable(heard(phrase), lambda *_: 0.9)) == phrase
+    beside = lambda start, stop: 0.1 if (start, stop) == (0, len(phrase.split())) else 1.0  # noqa: E731
+    assert doubts(judge(heard(phrase), beside)) == {Doubt.PHANTOM: phrase}
+    assert judge(heard(phrase), lambda *_: 0.9) == Judgement(heard(phrase).words)
 
 
 def test_words_said_to_be_spoken_after_the_speech_were_not():
@@ -56,12 +58,14 @@ def test_words_said_to_be_spoken_after_the_speech_were_not():
     said = heard("the exhibition. In the exhibition,")
     spread = tuple(Word(w.text, samples(i), samples(i + 0.3), 1.0) for i, w in enumerate(said.words))
     voice = lambda start, stop: float(start < samples(1.5))  # noqa: E731
-    assert text(believable(replace(said, words=spread), voice)) == "the exhibition."
+    judgement = judge(replace(said, words=spread), voice)
+    assert (text(judgement.words), doubts(judgement)) == ("the exhibition.", {Doubt.UNHEARD: "In the exhibition,"})
 
 
 def test_a_phrase_that_only_begins_like_a_phantom_is_speech():
-    assert text(believable(heard("Thank you for the flowers"), lambda *_: 0.4)) == "Thank you for the flowers"
+    assert text(judge(heard("Thank you for the flowers"), lambda *_: 0.4).words) == "Thank you for the flowers"
 
 
 def test_an_unsure_model_that_hears_nobody_is_not_believed():
-    assert believable(heard("la la land", logprob=-1.4, no_speech=0.9), lambda *_: 1.0) == ()
+    judgement = judge(heard("la la land", logprob=-1.4, no_speech=0.9), lambda *_: 1.0)
+    assert (judgement.words, doubts(judgement)) == ((), {Doubt.UNSURE: "la la land"})

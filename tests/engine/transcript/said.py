@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from engine.records import Caption, Gap, Word
+from engine.records import Caption, Doubt, Gap, Withheld, Word
 from engine.transcript.journal import Journal
-from engine.transcript.records import Header, MissedSpan, Note, Segment, TimedWord, Transcript
+from engine.transcript.records import Doubted, Header, MissedSpan, Note, Segment, TimedWord, Transcript
 from engine.units import milliseconds
 
 NOW = datetime(2025, 1, 31, 17, 45, tzinfo=UTC)
@@ -17,7 +17,7 @@ ID = "20250131-174500"
 # Disks and busy machines are as slow as they are: no property here is about time.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
 
-Event = Caption | Gap | str
+Event = Caption | Gap | Withheld | str
 
 
 def caption(segment, words, *, new=None, final=True, language="en"):
@@ -55,7 +55,9 @@ def sessions(draw):
         if draw(st.booleans()):
             events.append(caption(segment, words, new=0))
         if draw(st.booleans()):
-            events.append(draw(st.sampled_from([Gap(now, now + 8000, "device lost"), "a note\nin two lines"])))
+            doubt = Withheld(now, now + 16_000, "Thank you.", draw(st.sampled_from(Doubt)))
+            others = [Gap(now, now + 8000, "device lost"), doubt, "a note\nin two lines"]
+            events.append(draw(st.sampled_from(others)))
     return events
 
 
@@ -66,6 +68,8 @@ def tell(journal: Journal, event: Event) -> None:
             journal.caption(event)
         case Gap():
             journal.gap(event)
+        case Withheld():
+            journal.withheld(event)
         case str():
             journal.note(event)
 
@@ -79,6 +83,7 @@ class LiveModel:
     spoken: dict[int, list[TimedWord]] = field(default_factory=dict)
     gaps: list[MissedSpan] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    withheld: list[Doubted] = field(default_factory=list)
     now_ms: int = 0
 
     def take(self, event: Event) -> None:
@@ -97,12 +102,16 @@ class LiveModel:
             case Gap():
                 self.gaps.append(MissedSpan(milliseconds(event.start), milliseconds(event.stop), event.reason))
                 self.now_ms = max(self.now_ms, milliseconds(event.stop))
+            case Withheld():
+                span = milliseconds(event.start), milliseconds(event.stop)
+                self.withheld.append(Doubted(*span, event.text, event.reason.value))
             case str():
                 self.notes.append(Note(self.now_ms, event))
 
     def transcript(self, *, ended: bool = False) -> Transcript:
         segments = tuple(self.segments.values())
-        return Transcript(self.header, segments, tuple(self.gaps), tuple(self.notes), ended)
+        notes, withheld = tuple(self.notes), tuple(self.withheld)
+        return Transcript(self.header, segments, tuple(self.gaps), notes, ended, withheld)
 
 
 def begin(folder, disk=None) -> Journal:

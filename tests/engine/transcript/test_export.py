@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.errors import TranscriptError
 from engine.transcript.export import FORMATS, export, file_name, parse_json, write
-from engine.transcript.records import Header, MissedSpan, Note, Segment, TimedWord, Transcript
+from engine.transcript.records import Doubted, Header, MissedSpan, Note, Segment, TimedWord, Transcript
 from engine.transcript.text import normalise
 from tests.engine.transcript.nasty import TEXTS
 from tests.engine.transcript.said import ID, NOW, UNHURRIED
@@ -31,6 +31,7 @@ TRANSCRIPTS = st.builds(
     st.lists(st.builds(MissedSpan, TIMES, TIMES, st.text()), max_size=2).map(tuple),
     st.lists(st.builds(Note, TIMES, st.text()), max_size=2).map(tuple),
     st.booleans(),
+    st.lists(st.builds(Doubted, TIMES, TIMES, st.text(), st.text()), max_size=2).map(tuple),
 )
 
 
@@ -52,6 +53,18 @@ def test_json_gives_back_what_was_exported(told):
 @given(TRANSCRIPTS, st.sampled_from(list(FORMATS)))
 def test_every_transcript_can_be_exported_and_encoded(told, kind):
     assert export(told, kind).encode().decode() == export(told, kind)
+
+
+@pytest.mark.parametrize("kind", ["txt", "srt", "vtt"])
+def test_what_was_withheld_is_in_no_text(kind):
+    told = replace(transcript("First.", "Second."), withheld=(Doubted(4000, 5000, "Thank you.", "phantom"),))
+    assert export(told, kind) == export(replace(told, withheld=()), kind)
+
+
+def test_json_from_before_anything_was_withheld_is_read():
+    data = json.loads(export(transcript("a"), "json"))
+    del data["withheld"]
+    assert parse_json(json.dumps(data)) == transcript("a")
 
 
 def test_half_a_surrogate_pair_survives_json_and_can_be_encoded():
