@@ -5,12 +5,16 @@
      "final": false, "language": "en", "words": [{"text": " so", "start_s": 0.62, "end_s": 0.9, "probability": 0.98}]}
     {"type": "gap", …, "start_s": …, "end_s": …, "reason": "…"}
     {"type": "withheld", …, "start_s": …, "end_s": …, "text": "Thank you.", "reason": "phantom"}
-    {"type": "stats", …, "lag_s": …, "level_db": …, "updates": …, "decode_ms": …, "busy": …, "speaking": …}
+    {"type": "stats", …, "lag_s": …, "level_db": …, "updates": …, "decode_ms": …, "busy": …, "speaking": …,
+     "level": "normal", "skipped_s": 0.0, "cpu_s": …}
     {"type": "error", …, "kind": "DiskFull", "message": "…", "hint": "…", "fatal": false}
 
 `at_s` is wall time since the log began, `audio_s` the seconds of sound fed when the event was made. A caption holds
 the whole text of its segment so far; `words` are those it newly commits. `withheld` is
-what the model wrote and was not believed, by its reason: "loop", "phantom", "unheard" or "unsure". The first
+what the model wrote and was not believed, by its reason: "loop", "phantom", "unheard" or "unsure". `level` says what is
+given up so that captions keep up: "normal" nothing, "greedy" the wide search at the end of an utterance, "slower" half
+of the updates as well, "lighter" the model, for a smaller one; `skipped_s` is the speech left out for want of time so
+far, each span of it a gap; `cpu_s` the processor time of the whole process since the session began. The first
 `listening` marks the moment at which the sound began. A reader ignores types and keys that it does not know.
 """
 

@@ -8,21 +8,22 @@ into blocks changes nothing; only a caller who is late (`hurry`) skips updates t
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from engine.audio.resample import Resampler
 from engine.audio.ring import Ring
-from engine.records import AudioBlock, Gap, Heard, Hypothesis, Interruption, Samples, Window, Withheld, Word
+from engine.records import AudioBlock, Gap, Heard, Hypothesis, Interruption, Level, Samples, Window, Withheld, Word
 from engine.settings import EngineSettings
 from engine.speech.commit import CommitPolicy, LocalAgreement, plain
 from engine.speech.display import Steadiness
 from engine.speech.guard import judge
 from engine.speech.language import Language
+from engine.speech.pace import Pace
 from engine.speech.segments import Segments
 from engine.speech.vad import FRAME, Edge, Hysteresis, SpeechDetector
 from engine.speech.windows import WindowPlan
-from engine.units import samples
+from engine.units import samples, seconds
 from engine.whisper.recognizer import Context, Recognizer
 
 HISTORY_S = 40  # the longest window, and room for what arrives while it is decoded
@@ -30,6 +31,8 @@ STEP_S = {Context.SHORT: 0.5, Context.PADDED: 1.0}
 UNHEARD_S = 0.8  # speech after the last word of an utterance that is worth another look
 GIVE_UP_S = 3.0  # what an overlong window keeps uncommitted
 REMEMBERED = 40  # final words of an utterance that a loop may have begun in
+CUT_S = 0.3  # before the edge of a window, a word may be half
+TOO_SLOW = "the machine was too slow for all that was said"
 
 
 class Pipeline:
@@ -40,11 +43,16 @@ class Pipeline:
         settings: See `EngineSettings`.
         detector: Hears speech.
         policy: Says what is final.
+        lighter: Returns a smaller model to be used while the first is too slow, the same at each call, or None.
+        clock: Seconds, monotonic; what decoding takes is measured by it.
 
     Attributes:
         heard: Samples taken in, gaps included: the session's time.
         updates: Windows decoded so far.
         decode_s: Wall time of the last one.
+        pace: What is given up when the machine is too slow; nothing where it is not told what waits.
+        skipped: Samples of speech left out for want of time.
+        clock: As given.
     """
 
     def __init__(
@@ -54,9 +62,15 @@ class Pipeline:
         *,
         detector: SpeechDetector | None = None,
         policy: CommitPolicy | None = None,
+        lighter: Callable[[], Recognizer | None] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         settings = settings or EngineSettings()
-        self._recognizer = recognizer
+        self._chosen = self._recognizer = recognizer
+        self._load_lighter = lighter
+        self._step_s = settings.window.step_s
+        self.clock = clock
+        self.pace = Pace(self._step_s or STEP_S[recognizer.context], lighter=lighter is not None)
         self._pad = samples(settings.speech.pad_s)
         self._detector = detector or SpeechDetector()
         self._hysteresis = Hysteresis(settings.speech)
@@ -76,6 +90,7 @@ class Pipeline:
         self._probabilities: deque[tuple[int, float]] = deque(maxlen=samples(HISTORY_S) // FRAME)
         self.updates = 0
         self.decode_s = 0.0
+        self.skipped = 0
 
     @property
     def heard(self) -> int:
@@ -162,8 +177,13 @@ class Pipeline:
 
     def _update(self, now: int, *, closing: bool) -> Iterator[Heard]:
         """Decode the window that ends at sample `now`, and commit what is final in it."""
+        self._keep_pace()
+        longest_s = self.pace.longest_s(now, self.clock())
+        if not (longest_s or closing):
+            return
+        yield from self._make_room(now, longest_s)
         self._withheld, self._given_up = [], closing
-        words = self._recognize(now, closing=closing)
+        words = self._recognize(now, closing=closing) if self._plan.start(now) < now else ()
         count = self._final(words, now, closing=closing)
         self._plan.commit(words[:count])
         self._said.extend(plain(word.text) for word in words[:count])
@@ -180,13 +200,40 @@ class Pipeline:
         if self._given_up:
             yield from self._withheld
 
+    def _keep_pace(self) -> None:
+        """Update as often, and with the model, that the pace allows."""
+        recognizer = self._chosen
+        if self.pace.level is Level.LIGHTER and self._load_lighter is not None:
+            recognizer = self._load_lighter() or recognizer
+            if recognizer is self._chosen:
+                self.pace.forgo_lighter()
+        self._recognizer = recognizer
+        self._plan.step = samples((self._step_s or STEP_S[recognizer.context]) * self.pace.stretch)
+
+    def _make_room(self, now: int, longest_s: float) -> Iterator[Heard]:
+        """Leave out of the window that ends at sample `now` what it has no room for: context, then the oldest sound."""
+        start = self._plan.start(now)
+        if seconds(now - start) <= longest_s:
+            return
+        heard = max(start, self._plan.words[-1].stop) if self._plan.words else start
+        edge = max(heard, now - samples(longest_s))
+        self._plan.skip(edge)
+        heard, stop = max(heard, self._hysteresis.started), min(edge, self._hysteresis.last_speech)
+        if stop > heard:
+            self._policy.reset()
+            self._steadiness.reset()
+            self.skipped += stop - heard
+            yield from self._segments.publish((), (), closing=True, heard=heard, language=self._language.spoken)
+            yield Gap(heard, stop, TOO_SLOW)
+
     def _recognize(self, now: int, *, closing: bool) -> tuple[Word, ...]:
         """Return what was probably said in the window that ends at sample `now`, after what is committed."""
         plan, language = self._plan, self._language
         start = plan.start(now)
         prompt = plan.prompt if language.settled else ""  # text in one language would bias the ear for another
         sound = self._history.view(start, now)[:, 0]
-        window = Window(sound, start, prompt, tuple(plan.words), language.ask, closing)
+        thorough = closing and self.pace.thorough
+        window = Window(sound, start, prompt, tuple(plan.words), language.ask, thorough)
         hypothesis = self._decode(window)
         before = language.spoken
         language.heard(hypothesis, len(sound), closing=closing)
@@ -197,7 +244,7 @@ class Pipeline:
         if before not in {"", language.spoken}:
             plan.clear()
         words = self._believed(hypothesis, ())
-        return (*words, *self._unheard(window, words)) if closing else words
+        return (*words, *self._unheard(window, words)) if thorough else words
 
     def _unheard(self, window: Window, words: tuple[Word, ...]) -> tuple[Word, ...]:
         """Return what was said after the last word of a hypothesis that ended too soon.
@@ -222,9 +269,11 @@ class Pipeline:
         return judgement.words
 
     def _decode(self, window: Window) -> Hypothesis:
-        began = time.perf_counter()
+        began = self.clock()
         hypothesis = self._recognizer.recognize(window)
-        self.decode_s = time.perf_counter() - began
+        done = self.clock()
+        self.decode_s = done - began
+        self.pace.decoded(len(window.samples), self.decode_s, done)
         self.updates += 1
         return hypothesis
 
@@ -233,6 +282,10 @@ class Pipeline:
         if closing:
             return len(words)
         agreed = self._policy.agreed(words, now)
+        if self.pace.is_last_look(now - self._plan.start(now)):
+            self._policy.reset()
+            self._given_up = True
+            return max(agreed, sum(word.stop <= now - samples(CUT_S) for word in words))
         if not self._plan.overlong(now):
             return agreed
         edge = now - samples(GIVE_UP_S)

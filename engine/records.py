@@ -9,7 +9,7 @@ Positions and lengths in time are samples at 16 kHz since the session began (see
 """
 
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import TypeAlias
 
 import numpy as np
@@ -87,7 +87,8 @@ class Window:
         prompt: Text that came before the window; the model sees it as context.
         prefix: Words already committed inside the window; the hypothesis goes on after them.
         language: ISO 639-1 code, or "auto" to have it detected.
-        closing: The speech has ended: what is heard now becomes final, so it is worth a wider search.
+        closing: The speech has ended: what is heard now becomes final, so it is worth a wider search (not asked for
+            where the machine is too slow for that).
     """
 
     samples: Samples
@@ -199,19 +200,36 @@ class Withheld:
     reason: Doubt
 
 
+class Level(StrEnum):
+    """What is given up because the machine is slower than the speech, each beside what stands before it.
+
+    GREEDY: the wide search at the end of an utterance. SLOWER: every second update. LIGHTER: the model, for a smaller
+    one.
+    """
+
+    NORMAL = "normal"
+    GREEDY = "greedy"
+    SLOWER = "slower"
+    LIGHTER = "lighter"
+
+
 @dataclass(frozen=True, slots=True)
 class Stats:
     """A snapshot for the state line and the log.
 
     Attributes:
         audio_s: Seconds of sound taken in.
-        lag_s: How far the engine is behind what was heard.
+        lag_s: How long the oldest sound of the last turn had come when its captions were made.
         level_db: Loudness of the last half second, dB below full scale.
         updates: Windows decoded so far.
         decode_ms: Wall time of the last one.
         busy: Share of the time since the last snapshot spent computing, 0..1.
         speaking: Whether speech is heard now.
         overruns: Blocks that the ring had to drop.
+        level: What is given up so that captions keep up.
+        skipped_s: Seconds of speech that were left out so far, because there was no time for them.
+        cpu_s: Processor seconds since the session began, of the whole process: the recogniser computes on threads of
+            its own.
     """
 
     audio_s: float = 0.0
@@ -222,6 +240,9 @@ class Stats:
     busy: float = 0.0
     speaking: bool = False
     overruns: int = 0
+    level: Level = Level.NORMAL
+    skipped_s: float = 0.0
+    cpu_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

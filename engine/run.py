@@ -1,10 +1,12 @@
 """One source being captioned: what a session holds between a start and its end."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from engine.audio.level import level_db
+from engine.audio.sources import BLOCK_S
 from engine.errors import TranscriptError
 from engine.pipeline import Pipeline
 from engine.records import (
@@ -37,6 +39,10 @@ class Run:
         journal: New, or None to keep nothing.
         send: Takes every event.
         enter: Changes the session's state.
+        live: The sound goes on whether or not it is taken: what has to wait is late, and may be too much.
+
+    Attributes:
+        stats: The newest snapshot. Thread: any may read it.
     """
 
     def __init__(
@@ -45,14 +51,19 @@ class Run:
         journal: Journal | None,
         send: Callable[[Event], None],
         enter: Callable[[State, str], None],
+        *,
+        live: bool = False,
     ) -> None:
         self._pipeline = pipeline
         self._journal = journal
         self._send = send
         self._enter = enter
+        self._live = live
+        self.stats = Stats()
         self._paused_s: float | None = None
         self._healthy = True
-        self._measured = time.monotonic()
+        self._measured = pipeline.clock()
+        self._cpu_s = time.process_time()
 
     def pause(self) -> None:
         """Sound passes from now on."""
@@ -68,21 +79,41 @@ class Run:
             self._feed(Interruption(missed, "paused"), hurry=False)
             self._enter(State.LISTENING if self._healthy else State.RECOVERING, name)
 
-    def take(self, items: Sequence[SourceItem]) -> Stats:
-        """Caption what has arrived at once, and return how it went."""
-        began = time.monotonic()
-        arrived_s = 0.0
-        for index, item in enumerate(items):
+    def take(self, items: Sequence[SourceItem]) -> None:
+        """Caption what has arrived at once, and measure how it went."""
+        pipeline, began = self._pipeline, self._pipeline.clock()
+        pieces = [piece for item in items for piece in _pieces(item)] if self._live else items
+        blocks_s = [_duration_s(piece) for piece in pieces if isinstance(piece, AudioBlock)]
+        waiting_s = sum(blocks_s[1:])  # the first came just now, if nothing else did
+        if self._live:
+            self._begin(waiting_s, began)
+        self._take(pieces, sum(blocks_s), began)
+        if self._live:
+            pipeline.pace.end(pipeline.clock())
+        self._keep(lambda journal: journal.sync_if_due(time.monotonic()))
+        self.stats = self._measure(began, waiting_s)
+
+    def _begin(self, waiting_s: float, began: float) -> None:
+        """Tell the pace what waits, and the person what follows from it: the next decode may take seconds."""
+        level = self._pipeline.pace.level
+        self._pipeline.pace.begin(waiting_s, began)
+        if self._pipeline.pace.level is not level:
+            self.stats = replace(self.stats, level=self._pipeline.pace.level)
+            self._send(self.stats)
+
+    def _take(self, pieces: Sequence[SourceItem], ahead_s: float, began: float) -> None:
+        """Feed what has come, of which `ahead_s` is sound."""
+        for index, item in enumerate(pieces):
             if isinstance(item, Notice):
                 self._notice(item)
                 continue
-            arrived_s += _duration_s(item)
             if self._paused_s is not None:
                 self._paused_s += _duration_s(item)
-            else:
-                self._feed(item, hurry=index < len(items) - 1)
-        self._keep(lambda journal: journal.sync_if_due(time.monotonic()))
-        return self._measure(began, arrived_s)
+                continue
+            if self._live:
+                self._pipeline.pace.arrived(self._pipeline.heard + samples(ahead_s), began)
+            self._feed(item, hurry=index < len(pieces) - 1)
+            ahead_s -= _duration_s(item) if isinstance(item, AudioBlock) else 0.0
 
     def finish(self) -> None:
         """Make the last words final."""
@@ -118,18 +149,21 @@ class Run:
         except TranscriptError as error:
             self._send(Failure(type(error).__name__, str(error), error.hint))
 
-    def _measure(self, began: float, arrived_s: float) -> Stats:
-        now = time.monotonic()
-        pipeline, elapsed = self._pipeline, now - self._measured
-        self._measured = now
+    def _measure(self, began: float, waiting_s: float) -> Stats:
+        pipeline = self._pipeline
+        now = pipeline.clock()
+        elapsed, self._measured = now - self._measured, now
         return Stats(
             audio_s=seconds(pipeline.heard),
-            lag_s=now - began + arrived_s,
+            lag_s=now - began + waiting_s,
             level_db=level_db(pipeline.recent(samples(LEVEL_S))),
             updates=pipeline.updates,
             decode_ms=pipeline.decode_s * 1000,
             busy=(now - began) / elapsed if elapsed else 0.0,
             speaking=pipeline.speaking,
+            level=pipeline.pace.level,
+            skipped_s=seconds(pipeline.skipped),
+            cpu_s=time.process_time() - self._cpu_s,
         )
 
 
@@ -141,6 +175,16 @@ def _record(event: Heard, journal: Journal) -> None:
             journal.gap(event)
         case Withheld():
             journal.withheld(event)
+
+
+def _pieces(item: SourceItem) -> Iterator[SourceItem]:
+    """Cut what a device delivered at once after a long wait: the updates in it would be overtaken, but for the last."""
+    if not isinstance(item, AudioBlock):
+        yield item
+        return
+    length = max(1, round(BLOCK_S * item.sample_rate))
+    for at in range(0, len(item.frames), length):
+        yield AudioBlock(item.frames[at : at + length], item.sample_rate)
 
 
 def _duration_s(item: AudioBlock | Interruption) -> float:

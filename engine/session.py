@@ -83,7 +83,7 @@ class Session:
         self._send = send
         self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
         self._state = State.IDLE
-        self._stats = Stats()
+        self._captioning: Run | None = None
         self._pipeline: Pipeline | None = None
         self._transcript_id: str | None = None
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -96,7 +96,7 @@ class Session:
 
     def stats(self) -> Stats:
         """Return the newest snapshot. Thread: any."""
-        return self._stats
+        return self._captioning.stats if self._captioning else Stats()
 
     @property
     def audio_s(self) -> float:
@@ -168,8 +168,8 @@ class Session:
         source.open()
         journal = self._journal(source)
         self._transcript_id = journal.id if journal else None
-        run = Run(self._pipeline, journal, self._send, self._enter)
-        self._stats = Stats()
+        run = Run(self._pipeline, journal, self._send, self._enter, live=source.live)
+        self._captioning = run
         try:
             self._enter(State.LISTENING, source.name)
             order = self._listen(source, run)
@@ -201,10 +201,10 @@ class Session:
                 return None
             elif isinstance(order, Start) or order is Command.CLOSE:
                 return order
-            self._stats = run.take(source.read(POLL_S))
+            run.take(source.read(POLL_S))
             if time.monotonic() - told >= STATS_S:
                 told = time.monotonic()
-                self._send(self._stats)
+                self._send(run.stats)
         return None
 
     def _next_order(self) -> Order | None:

@@ -31,6 +31,7 @@ ROOMS = (
     "engine.speech.loops",
     "engine.speech.guard",
     "engine.speech.language",
+    "engine.speech.pace",
     "engine.speech.segments",
     "engine.whisper.tokenizer",
     "engine.whisper.features",

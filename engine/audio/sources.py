@@ -95,10 +95,9 @@ class Pacer:
 class _BlockSource:
     """What the two sources below share: blocks from an iterator, paced or as fast as they are read."""
 
-    live = False
-
     def __init__(self, name: str, *, pacer: Pacer | None) -> None:
         self.name = name
+        self.live = pacer is not None
         self._pacer = pacer
         self._blocks: Iterator[AudioBlock] | None = None
         self._next: AudioBlock | None = None

@@ -3,7 +3,7 @@
 A recogniser keeps no state between windows: the pipeline decides what it sees. It is used by one thread.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, runtime_checkable
@@ -64,3 +64,33 @@ class ScriptedRecognizer:
         if cut and self.stutter:
             words.append(Word(self.stutter, cut[0].start, window.stop, 0.3))
         return Hypothesis(tuple(words), "en", 1.0, -0.1 if words else 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class SlowRecognizer:
+    """Takes its time: shows on any machine what becomes of captions on a slow one.
+
+    Args:
+        recognizer: Hears.
+        cost_s: Seconds that a window takes.
+        wait: Lets them pass.
+    """
+
+    recognizer: Recognizer
+    cost_s: Callable[[Window], float]
+    wait: Callable[[float], None]
+
+    @property
+    def context(self) -> Context:
+        """What the model's encoder needs to see."""
+        return self.recognizer.context
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639-1 codes it knows."""
+        return self.recognizer.languages
+
+    def recognize(self, window: Window) -> Hypothesis:
+        """Return what is heard, late."""
+        self.wait(self.cost_s(window))
+        return self.recognizer.recognize(window)
