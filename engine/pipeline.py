@@ -119,6 +119,16 @@ class Pipeline:
         """The sound has ended: return what became final with it."""
         return list(self._finish())
 
+    def follow_pace(self) -> None:
+        """Update from now on as often, and with the model, that the pace says; a smaller one may have to be loaded."""
+        recognizer = self._chosen
+        if self.pace.level is Level.LIGHTER and self._load_lighter is not None:
+            recognizer = self._load_lighter() or recognizer
+            if recognizer is self._chosen:
+                self.pace.forgo_lighter()
+        self._recognizer = recognizer
+        self._plan.step = samples((self._step_s or STEP_S[recognizer.context]) * self.pace.stretch)
+
     def _take(self, item: AudioBlock, *, hurry: bool) -> Iterator[Heard]:
         if self._resampler is None or self._resampler.sample_rate != item.sample_rate:
             self._flush()
@@ -177,7 +187,6 @@ class Pipeline:
 
     def _update(self, now: int, *, closing: bool) -> Iterator[Heard]:
         """Decode the window that ends at sample `now`, and commit what is final in it."""
-        self._keep_pace()
         longest_s = self.pace.longest_s(now, self.clock())
         if not (longest_s or closing):
             return
@@ -199,16 +208,6 @@ class Pipeline:
         )
         if self._given_up:
             yield from self._withheld
-
-    def _keep_pace(self) -> None:
-        """Update as often, and with the model, that the pace allows."""
-        recognizer = self._chosen
-        if self.pace.level is Level.LIGHTER and self._load_lighter is not None:
-            recognizer = self._load_lighter() or recognizer
-            if recognizer is self._chosen:
-                self.pace.forgo_lighter()
-        self._recognizer = recognizer
-        self._plan.step = samples((self._step_s or STEP_S[recognizer.context]) * self.pace.stretch)
 
     def _make_room(self, now: int, longest_s: float) -> Iterator[Heard]:
         """Leave out of the window that ends at sample `now` what it has no room for: context, then the oldest sound."""

@@ -90,15 +90,17 @@ class Run:
         self._take(pieces, sum(blocks_s), began)
         if self._live:
             pipeline.pace.end(pipeline.clock())
+            pipeline.follow_pace()
         self._keep(lambda journal: journal.sync_if_due(time.monotonic()))
         self.stats = self._measure(began, waiting_s)
 
     def _begin(self, waiting_s: float, began: float) -> None:
         """Tell the pace what waits, and the person what follows from it: the next decode may take seconds."""
-        level = self._pipeline.pace.level
-        self._pipeline.pace.begin(waiting_s, began)
-        if self._pipeline.pace.level is not level:
-            self.stats = replace(self.stats, level=self._pipeline.pace.level)
+        pace = self._pipeline.pace
+        pace.begin(waiting_s, began)
+        self._pipeline.follow_pace()
+        if pace.level is not self.stats.level:
+            self.stats = replace(self.stats, level=pace.level)
             self._send(self.stats)
 
     def _take(self, pieces: Sequence[SourceItem], ahead_s: float, began: float) -> None:
