@@ -18,7 +18,7 @@ from engine.models.store import Store
 from engine.pipeline import Pipeline
 from engine.records import Event
 from engine.session import Session
-from engine.settings import AUTO, EngineSettings
+from engine.settings import AUTO, TRANSLATE, EngineSettings
 from engine.transcript.journal import Journal
 from engine.whisper.choice import load_recognizer
 from engine.whisper.recognizer import Recognizer
@@ -49,7 +49,7 @@ class Engine:
 
         Raises:
             ModelError: It is not here, or damaged.
-            SettingsError: It does not know the language that is set.
+            SettingsError: It does not know the language that is set, or cannot translate.
         """
         language = self.settings.language
         if language != AUTO and language not in LANGUAGES:
@@ -58,6 +58,11 @@ class Engine:
                 hint=f"Choose auto, or one of {', '.join(LANGUAGES)}.",
             )
         found = self.store.find(self.model) if self.model else self._best()
+        if self._translates and not found.can_translate:
+            raise SettingsError(
+                f"the model {found.name} cannot translate",
+                hint="Choose one that can (base, tiny, small, medium or large-v3), or turn the translation off.",
+            )
         if found.english_only and language not in {AUTO, "en"}:
             raise SettingsError(
                 f"the model {found.name} knows English only, not {language!r}",
@@ -78,8 +83,12 @@ class Engine:
         """Return a new pipeline over the loaded model; raises as `recognizer`."""
         return Pipeline(self.recognizer, self.settings)
 
+    @property
+    def _translates(self) -> bool:
+        return self.settings.task == TRANSLATE
+
     def _best(self) -> InstalledModel:
-        english = self.settings.language in {AUTO, "en"}
+        english = self.settings.language in {AUTO, "en"} and not self._translates
         for name in ENGLISH if english else MULTILINGUAL:
             try:
                 return self.store.find(name)

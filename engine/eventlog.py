@@ -10,12 +10,13 @@
     {"type": "error", …, "kind": "DiskFull", "message": "…", "hint": "…", "fatal": false}
 
 `at_s` is wall time since the log began, `audio_s` the seconds of sound fed when the event was made. A caption holds
-the whole text of its segment so far; `words` are those it newly commits. `withheld` is
-what the model wrote and was not believed, by its reason: "loop", "phantom", "unheard" or "unsure". `level` says what is
-given up so that captions keep up: "normal" nothing, "greedy" the wide search at the end of an utterance, "slower" half
-of the updates as well, "lighter" the model, for a smaller one; `skipped_s` is the speech left out for want of time so
-far, each span of it a gap; `cpu_s` the processor time of the whole process since the session began. The first
-`listening` marks the moment at which the sound began. A reader ignores types and keys that it does not know.
+the whole text of its segment so far; `words` are those it newly commits; `language` is that of the text ("en" for a
+translation). `withheld` is what the model wrote and was not believed, by its reason: "loop", "phantom", "unheard" or
+"unsure". `level` says what is given up so that captions keep up: "normal" nothing, "greedy" the wide search at the end
+of an utterance, "slower" half of the updates as well, "lighter" the model, for a smaller one; `skipped_s` is the speech
+left out for want of time so far, each span of it a gap; `cpu_s` the processor time of the whole process since the
+session began. The first `listening` marks the moment at which the sound began. A reader ignores types and keys that it
+does not know.
 """
 
 import json

@@ -14,7 +14,7 @@ from dataclasses import replace
 from engine.audio.resample import Resampler
 from engine.audio.ring import Ring
 from engine.records import AudioBlock, Gap, Heard, Hypothesis, Interruption, Level, Samples, Window, Withheld, Word
-from engine.settings import EngineSettings
+from engine.settings import TRANSLATE, EngineSettings
 from engine.speech.commit import CommitPolicy, LocalAgreement, plain
 from engine.speech.display import Steadiness
 from engine.speech.guard import judge
@@ -77,7 +77,9 @@ class Pipeline:
         self._policy = policy or LocalAgreement()
         self._plan = WindowPlan(settings.window, samples(settings.window.step_s or STEP_S[recognizer.context]))
         several = len(recognizer.languages) > 1
-        self._language = Language(settings.language if several else recognizer.languages[0])
+        self._language = Language(
+            settings.language if several else recognizer.languages[0], translated=settings.task == TRANSLATE
+        )
         self._steadiness = Steadiness()
         self._segments = Segments(settings.segment)
         self._resampler: Resampler | None = None
@@ -204,7 +206,7 @@ class Pipeline:
             self._language.utterance_ended()
             self._closed = now
         yield from self._segments.publish(
-            words[:count], words[count:shown], closing=closing, heard=now, language=self._language.spoken
+            words[:count], words[count:shown], closing=closing, heard=now, language=self._language.written
         )
         if self._given_up:
             yield from self._withheld
@@ -222,7 +224,7 @@ class Pipeline:
             self._policy.reset()
             self._steadiness.reset()
             self.skipped += stop - heard
-            yield from self._segments.publish((), (), closing=True, heard=heard, language=self._language.spoken)
+            yield from self._segments.publish((), (), closing=True, heard=heard, language=self._language.written)
             yield Gap(heard, stop, TOO_SLOW)
 
     def _recognize(self, now: int, *, closing: bool) -> tuple[Word, ...]:

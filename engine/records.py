@@ -86,7 +86,7 @@ class Window:
         start: Sample index of `samples[0]`.
         prompt: Text that came before the window; the model sees it as context.
         prefix: Words already committed inside the window; the hypothesis goes on after them.
-        language: ISO 639-1 code, or "auto" to have it detected.
+        language: ISO 639-1 code of what is spoken, or "auto" to have it detected.
         closing: The speech has ended: what is heard now becomes final, so it is worth a wider search (not asked for
             where the machine is too slow for that).
     """
@@ -110,7 +110,7 @@ class Hypothesis:
 
     Attributes:
         words: In order; times are absolute.
-        language: ISO 639-1 code.
+        language: ISO 639-1 code of what is spoken.
         language_probability: How sure the model is of it; 1 when it was told.
         avg_logprob: Mean log-probability of the new tokens; 0 when there are none.
         no_speech_prob: The model's own probability that nobody speaks.
@@ -155,7 +155,7 @@ class Caption:
         words: What this caption newly commits.
         start: First sample of the segment.
         stop: One past the last sample heard when this was made.
-        language: ISO 639-1 code.
+        language: ISO 639-1 code of the text: lines are broken by it. A translation is "en", whatever was spoken.
     """
 
     segment: int

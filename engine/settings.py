@@ -6,9 +6,12 @@ Each room of the loop has its own small record; `EngineSettings` joins them. Tim
 from dataclasses import dataclass, field
 
 from engine.errors import SettingsError
+from engine.vocabulary import check_terms
 
 DEVICES = ("auto", "cpu", "cuda")
 AUTO = "auto"
+ENGLISH = "en"  # what every Whisper writes, and the only language that it translates into
+TRANSCRIBE, TRANSLATE = TASKS = ("transcribe", "translate")
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:
@@ -94,13 +97,17 @@ class EngineSettings:
     """All that the engine can be told.
 
     Attributes:
-        language: ISO 639-1 code, or "auto".
+        language: ISO 639-1 code of what is spoken, or "auto".
+        task: One of `TASKS`: to write what is said as it is said, or in English.
+        vocabulary: Names and terms that may come up, the user's spelling; see `engine.vocabulary`.
         device: One of `DEVICES`.
         threads: Processor threads of the recogniser; 0 chooses.
         beam: Width of the search for what becomes final; what still moves is decoded greedily.
     """
 
     language: str = AUTO
+    task: str = TRANSCRIBE
+    vocabulary: tuple[str, ...] = ()
     device: str = AUTO
     threads: int = 0
     beam: int = 5
@@ -111,5 +118,8 @@ class EngineSettings:
     def __post_init__(self) -> None:
         if self.device not in DEVICES:
             raise SettingsError(f"device is {self.device!r}", hint=f"Choose one of {', '.join(DEVICES)}.")
+        if self.task not in TASKS:
+            raise SettingsError(f"task is {self.task!r}", hint=f"Choose one of {', '.join(TASKS)}.")
+        check_terms(self.vocabulary)
         _within("threads", self.threads, 0, 64)
         _within("beam", self.beam, 1, 10)

@@ -217,6 +217,13 @@ WRONG = {
     "unknown model": (["caption", "demo", "--model", "huge"], "'huge'"),
     "unknown language": (["caption", "demo", "--language", "xx"], "'xx'"),
     "English model": (["caption", "demo", "--model", "tiny.en", "--language", "de"], "English only"),
+    "model that does not translate": (
+        ["caption", "demo", "--model", "tiny.en", "--task", "translate"],
+        "cannot translate",
+    ),
+    "unknown task": (["caption", "demo", "--task", "explain"], "choose from"),
+    "missing vocabulary": (["caption", "demo", "--vocabulary", "nothing.txt"], "nothing.txt"),
+    "vocabulary in no text": (["caption", "demo", "--vocabulary", "assets/icon-64.png"], "not UTF-8"),
     "no GPU engine": (["caption", "demo", "--device", "cuda"], "--device cpu"),
     "unwritable events": (["caption", "demo", "--events", "/nowhere/e.jsonl"], "/nowhere/e.jsonl"),
     "unwritable folder": (["caption", "demo", "--save", "main.py"], "it is a file"),

@@ -28,8 +28,9 @@ from engine.audio.sources import AudioSource, FileSource, Pacer
 from engine.errors import MediaUnreadable, SettingsError
 from engine.eventlog import EventLog
 from engine.records import Caption, Event, Failure, Gap, State, StateChange
-from engine.settings import AUTO, DEVICES, EngineSettings
+from engine.settings import AUTO, DEVICES, TASKS, TRANSCRIBE, EngineSettings
 from engine.units import seconds
+from engine.vocabulary import terms_of
 
 NAME = "caption"
 HELP = "caption a file, the microphone or the computer's sound in the terminal"
@@ -45,6 +46,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--language", default=AUTO, metavar="CODE", type=str.lower, help="en, de, ja …, or auto (default)"
     )
+    parser.add_argument(
+        "--task",
+        default=TRANSCRIBE,
+        choices=TASKS,
+        help="write what is said as it is said (default), or translate it into English",
+    )
+    parser.add_argument(
+        "--vocabulary",
+        type=Path,
+        metavar="FILE",
+        help="names and terms that may come up, spelt as they should be: UTF-8, one a line, some thirty at most",
+    )
     parser.add_argument("--device", default=AUTO, choices=DEVICES, help="where to compute (default: auto)")
     parser.add_argument(
         "--pace", default="real", choices=("real", "fast"), help="how a file is fed: as heard, or as fast as possible"
@@ -55,7 +68,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Caption until the sound ends or a signal asks for the end; return the exit code."""
-    engine = Engine(EngineSettings(language=options.language, device=options.device), options.model)
+    settings = EngineSettings(
+        language=options.language,
+        task=options.task,
+        vocabulary=_terms(options.vocabulary),
+        device=options.device,
+    )
+    engine = Engine(settings, options.model)
     source = _source(options.source, options.pace)
     if options.save is not None:
         _make_folder(options.save)
@@ -77,6 +96,16 @@ def _source(name: str, pace: str) -> AudioSource:
     if path.is_dir():
         raise MediaUnreadable(f"{path} is a folder", hint="Name a media file in it.")
     return FileSource(path, pacer=Pacer() if pace == "real" else None)
+
+
+def _terms(path: Path | None) -> tuple[str, ...]:
+    """Return the names and terms of a file."""
+    try:
+        return terms_of(path.read_text(encoding="utf-8")) if path else ()
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8", hint="Save it as UTF-8, one name or term a line.") from error
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}", hint="Name another file.") from error
 
 
 def _make_folder(path: Path) -> None:

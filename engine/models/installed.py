@@ -46,6 +46,11 @@ class InstalledModel:
     source: str
     refused: tuple[str, ...] = ()
 
+    @property
+    def can_translate(self) -> bool:
+        """Whether it may be asked for English of what is spoken in another language."""
+        return not self.english_only and (self.model is None or self.model.can_translate)
+
 
 def installed(path: Path, model: Model | None, trust: Trust, source: str) -> InstalledModel:
     """Describe the checked model in a directory.

@@ -1,9 +1,12 @@
-"""Which language is spoken: told, or heard and then kept until another is heard clearly (pure)."""
+"""Which language is spoken: told, or heard and then kept until another is heard clearly (pure).
+
+A translation is written in English, whatever is spoken.
+"""
 
 from dataclasses import dataclass
 
 from engine.records import Hypothesis
-from engine.settings import AUTO
+from engine.settings import AUTO, ENGLISH
 from engine.units import samples
 
 SURE = 0.9  # on a second of sound and more, Whisper was right whenever it was this sure
@@ -17,6 +20,7 @@ class Language:
 
     Attributes:
         wanted: ISO 639-1 code, or "auto".
+        translated: The text is English, whatever is spoken.
         spoken: What was settled on last; empty until then.
         settled: Whether words may be committed.
     """
@@ -24,6 +28,7 @@ class Language:
     wanted: str = AUTO
     spoken: str = ""
     settled: bool = False
+    translated: bool = False
 
     def __post_init__(self) -> None:
         if self.wanted != AUTO:
@@ -33,6 +38,11 @@ class Language:
     def ask(self) -> str:
         """What the next window should be decoded as."""
         return self.spoken if self.settled else AUTO
+
+    @property
+    def written(self) -> str:
+        """The language of the text."""
+        return ENGLISH if self.translated else self.spoken
 
     def utterance_ended(self) -> None:
         """After a pause somebody else may speak another language: listen again."""

@@ -40,7 +40,7 @@ class Segments:
             unstable: The words after them, which may still change.
             closing: The utterance has ended; there are no unstable words.
             heard: One past the last sample they were heard in.
-            language: ISO 639-1 code.
+            language: ISO 639-1 code of the text.
         """
         pending: list[Word] = []
         for word in committed:

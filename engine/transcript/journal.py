@@ -25,7 +25,7 @@ Object
     seg     id, rev, start_ms, end_ms, text, lang, final, words
             All committed text of segment `id`; of several, the highest `rev` counts. `words` is there
             only where `final` is true: [text, start_ms, end_ms, probability] each, texts with their
-            leading spaces.
+            leading spaces. `lang` is the language of the text (ISO 639-1): "en" for a translation.
     edit    id, text: a person's correction of segment `id`; the last one counts, over every seg
     gap     start_ms, end_ms, reason: a span that was not captioned
     withheld  start_ms, end_ms, text, reason: what the model wrote and was not believed; reason is "loop",

@@ -46,7 +46,7 @@ class Segment:
         start_ms: Where its words begin.
         end_ms: Where they end.
         text: Everything that was committed.
-        language: ISO 639-1 code.
+        language: ISO 639-1 code of the text, as in `Caption`.
         final: Nothing was to follow; False where a session broke off.
         words: With their times; empty where a session broke off or the text was edited.
     """

@@ -2,9 +2,12 @@
 
 The only file that knows CTranslate2. faster_whisper's `transcribe` is not used: it pads and decodes again.
 
-One update is encode → generate → align. The text before the window goes in as previous-text prompt (one batched
-pass); the committed words inside the window as a forced prefix (one decode step each); `align` then tells when each
-word was said (cross-attention and dynamic time warping, openai/whisper `timing.py`).
+One update is encode → generate → align. Names, terms and the text before the window go in as previous-text prompt
+(one batched pass); the committed words inside the window as a forced prefix (one decode step each); `align` then tells
+when each word was said (cross-attention and dynamic time warping, openai/whisper `timing.py`).
+
+A translation is aligned in the same way. Its words stand in the order of another language, and the warping only goes
+forwards: their times are rough, right for a sentence and often a second off for a word.
 """
 
 import ctypes
@@ -20,14 +23,14 @@ import numpy as np
 
 from engine.errors import ModelCorrupt, ModelTooLarge, OutOfMemory
 from engine.records import Hypothesis, Window, Word
-from engine.settings import AUTO, EngineSettings
+from engine.settings import AUTO, ENGLISH, TRANSLATE, EngineSettings
 from engine.units import HOP, SAMPLES_PER_POSITION, WINDOW_S, samples
 from engine.whisper.features import log_mel
+from engine.whisper.prompt import Prompt
 from engine.whisper.recognizer import Context
 from engine.whisper.tokenizer import LANGUAGES, Tokenizer
 
 MARGIN_S = 1.0  # silence after the window: a short-context model was trained on audio + 0.5…2 s
-MAX_PROMPT = 80  # tokens; Whisper allows 223, more than this only costs
 TOKENS_PER_SECOND = 9  # nobody speaks faster; more is a loop
 SPARE_TOKENS = 12
 
@@ -58,9 +61,10 @@ class CpuRecognizer:
     Args:
         folder: `config.json`, `model.bin`, `tokenizer.json` and a vocabulary.
         context: What the model's encoder needs to see.
-        settings: Language, threads and beam are taken from here.
+        settings: Threads, beam, task and vocabulary are taken from here; an English-only model always transcribes.
 
     Raises:
+        SettingsError: The vocabulary does not fit.
         ModelCorrupt: The folder holds no readable model.
         ModelTooLarge: It does not fit into memory.
     """
@@ -69,7 +73,9 @@ class CpuRecognizer:
         tune_allocator()
         self.context = context
         self._beam = settings.beam
+        self._translates = settings.task == TRANSLATE
         self._tokenizer = Tokenizer(folder)
+        self._prompt = Prompt(self._tokenizer, settings.vocabulary)
         try:
             self._model = ctranslate2.models.Whisper(
                 str(folder),
@@ -81,7 +87,7 @@ class CpuRecognizer:
             raise ModelTooLarge(f"{folder.name} does not fit into memory", hint="Choose a smaller model.") from error
         except (RuntimeError, ValueError) as error:
             raise ModelCorrupt(f"{folder} cannot be loaded: {error}", hint="Fetch the model again.") from error
-        self.languages = LANGUAGES if self._model.is_multilingual else ("en",)
+        self.languages = LANGUAGES if self._model.is_multilingual else (ENGLISH,)
 
     def recognize(self, window: Window) -> Hypothesis:
         """Return what is said in the window after its prefix.
@@ -98,7 +104,7 @@ class CpuRecognizer:
         encoded = self._encode(window)
         language, certainty = self._language(encoded, window.language)
         prefix = self._tokenizer.encode("".join(word.text for word in window.prefix))
-        prompt, opening = self._prompt(window.prompt), self._opening(language)
+        prompt, opening = self._prompt.tokens(window.prompt), self._opening(language)
         result = self._model.generate(
             encoded,
             [[*prompt, *opening, self._tokenizer.untimed, *prefix]],
@@ -126,21 +132,19 @@ class CpuRecognizer:
 
     def _language(self, encoded: ctranslate2.StorageView, wanted: str) -> tuple[str, float]:
         if not self._model.is_multilingual:
-            return "en", 1.0
+            return ENGLISH, 1.0
         if wanted != AUTO:
             return wanted, 1.0
         token, probability = self._model.detect_language(encoded)[0][0]
         return token.strip("<|>"), probability
 
-    def _prompt(self, text: str) -> list[int]:
-        tokens = self._tokenizer.encode(" " + text.strip())[-MAX_PROMPT:] if text.strip() else []
-        return [self._tokenizer.previous, *tokens] if tokens else []
-
     def _opening(self, language: str) -> list[int]:
         tokenizer = self._tokenizer
         if not self._model.is_multilingual:
             return [tokenizer.start]
-        return [tokenizer.start, tokenizer.language(language), tokenizer.transcribe]
+        # Nobody trained a model to translate English into English: it is written as it is said.
+        task = tokenizer.translate if self._translates and language != ENGLISH else tokenizer.transcribe
+        return [tokenizer.start, tokenizer.language(language), task]
 
     def _words(
         self,
@@ -157,7 +161,7 @@ class CpuRecognizer:
         probabilities = result.text_token_probs
         words = []
         at = len(prefix)
-        for word in self._tokenizer.words(tokens, language):
+        for word in self._tokenizer.words(tokens, ENGLISH if self._translates else language):
             after = at + len(word.tokens)
             start, stop = (window.start + onsets[i] * SAMPLES_PER_POSITION for i in (at, after))
             words.append(Word(word.text, start, stop, float(np.mean(probabilities[at:after]))))

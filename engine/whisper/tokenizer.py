@@ -71,6 +71,11 @@ class Tokenizer:
         return self._special("transcribe")
 
     @cached_property
+    def translate(self) -> int:
+        """`<|translate|>`: what follows is English, whatever is spoken."""
+        return self._special("translate")
+
+    @cached_property
     def untimed(self) -> int:
         """`<|notimestamps|>`."""
         return self._special("notimestamps")

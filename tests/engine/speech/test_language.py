@@ -41,3 +41,9 @@ def test_a_mumble_does_not_change_it():
     hear(language, "fr", 0.95)
     language.utterance_ended()
     assert hear(language, "cy", 0.4, closing=True) == ("fr", True)
+
+
+def test_a_translation_is_written_in_english_and_heard_as_it_is_spoken():
+    language = Language(translated=True)
+    hear(language, "fr", 0.95)
+    assert (language.spoken, language.ask, language.written) == ("fr", "fr", "en")
