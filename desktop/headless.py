@@ -11,7 +11,6 @@ from desktop.overlay.snapshot import render_png
 from desktop.terminal import caption
 from engine.errors import SettingsError
 from engine.records import Caption
-from engine.settings import AUTO
 
 PICTURE = Path("undertext-overlay.png")
 
@@ -21,11 +20,9 @@ def run() -> int:
     print("There is no screen here, so the built-in clip is captioned in the terminal:\n", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         events = Path(folder) / "events.jsonl"
-        code = caption.run(
-            argparse.Namespace(
-                source="demo", pace="real", model=None, language=AUTO, device=AUTO, events=events, save=None
-            )
-        )
+        parser = argparse.ArgumentParser()
+        caption.configure(parser)
+        code = caption.run(parser.parse_args(["demo", "--events", str(events)]))
         if code == 0:
             _paint(list(_captions(events)))
     return code

@@ -3,6 +3,7 @@
 The window and the terminal both begin here.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,9 +12,10 @@ from pathlib import Path
 
 from desktop import paths
 from engine.audio.sources import AudioSource
-from engine.errors import ModelMissing, SettingsError
+from engine.errors import EngineError, ModelMissing, SettingsError
 from engine.models.catalog import CATALOG
 from engine.models.installed import InstalledModel
+from engine.models.lighter import lighter_names
 from engine.models.store import Store
 from engine.pipeline import Pipeline
 from engine.records import Event
@@ -23,6 +25,8 @@ from engine.transcript.journal import Journal
 from engine.whisper.choice import load_recognizer
 from engine.whisper.recognizer import Recognizer
 from engine.whisper.tokenizer import LANGUAGES
+
+_LOG = logging.getLogger(__name__)
 
 # What is taken when nobody chose: the best that keeps up on two cores, first what knows the language.
 ENGLISH = ("tiny.en", "base", "tiny")
@@ -79,9 +83,29 @@ class Engine:
         """
         return load_recognizer(self.installed.path, self.installed.context, self.settings)
 
+    @cached_property
+    def lighter(self) -> Recognizer | None:
+        """A loaded model that costs less and knows the language, as good as can be had; None where there is none."""
+        english = not self._translates and (self.installed.english_only or self.settings.language == "en")
+        for name in lighter_names(self.installed, self.store, english=english):
+            try:
+                found = self.store.find(name)
+                if self._translates and not found.can_translate:
+                    continue
+                return load_recognizer(found.path, found.context, self.settings)
+            except EngineError as error:
+                _LOG.warning("%s cannot step in: %s", name, error)
+        return None
+
+    @property
+    def may_be_lighter(self) -> bool:
+        """Whether a smaller model may step in while the machine is too slow."""
+        return self.settings.smaller == "yes" or (self.settings.smaller == AUTO and not self.model)
+
     def pipeline(self) -> Pipeline:
         """Return a new pipeline over the loaded model; raises as `recognizer`."""
-        return Pipeline(self.recognizer, self.settings)
+        lighter = (lambda: self.lighter) if self.may_be_lighter else None
+        return Pipeline(self.recognizer, self.settings, lighter=lighter)
 
     @property
     def _translates(self) -> bool:

@@ -9,6 +9,7 @@ from engine.errors import SettingsError
 from engine.vocabulary import check_terms
 
 DEVICES = ("auto", "cpu", "cuda")
+SMALLER = ("auto", "yes", "no")
 AUTO = "auto"
 ENGLISH = "en"  # what every Whisper writes, and the only language that it translates into
 TRANSCRIBE, TRANSLATE = TASKS = ("transcribe", "translate")
@@ -103,6 +104,8 @@ class EngineSettings:
         device: One of `DEVICES`.
         threads: Processor threads of the recogniser; 0 chooses.
         beam: Width of the search for what becomes final; what still moves is decoded greedily.
+        smaller: Whether a smaller model may step in while the machine is too slow: one of `SMALLER`. "auto" allows it
+            unless a person has named the model: who asks for one wants no other.
     """
 
     language: str = AUTO
@@ -111,6 +114,7 @@ class EngineSettings:
     device: str = AUTO
     threads: int = 0
     beam: int = 5
+    smaller: str = AUTO
     speech: SpeechSettings = field(default_factory=SpeechSettings)
     window: WindowSettings = field(default_factory=WindowSettings)
     segment: SegmentSettings = field(default_factory=SegmentSettings)
@@ -121,5 +125,7 @@ class EngineSettings:
         if self.task not in TASKS:
             raise SettingsError(f"task is {self.task!r}", hint=f"Choose one of {', '.join(TASKS)}.")
         check_terms(self.vocabulary)
+        if self.smaller not in SMALLER:
+            raise SettingsError(f"smaller is {self.smaller!r}", hint=f"Choose one of {', '.join(SMALLER)}.")
         _within("threads", self.threads, 0, 64)
         _within("beam", self.beam, 1, 10)

@@ -53,6 +53,7 @@ ROOMS = (
     "engine.models.download",
     "engine.models.hub",
     "engine.models.store",
+    "engine.models.lighter",
     "engine.adapt",
     "engine.transcript.disk",
     "engine.transcript.text",

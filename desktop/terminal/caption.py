@@ -27,8 +27,8 @@ from desktop.wiring import Engine, open_session
 from engine.audio.sources import AudioSource, FileSource, Pacer
 from engine.errors import MediaUnreadable, SettingsError
 from engine.eventlog import EventLog
-from engine.records import Caption, Event, Failure, Gap, State, StateChange
-from engine.settings import AUTO, DEVICES, TASKS, TRANSCRIBE, EngineSettings
+from engine.records import Caption, Event, Failure, Gap, Level, State, StateChange, Stats
+from engine.settings import AUTO, DEVICES, SMALLER, TASKS, TRANSCRIBE, EngineSettings
 from engine.units import seconds
 from engine.vocabulary import terms_of
 
@@ -36,6 +36,12 @@ NAME = "caption"
 HELP = "caption a file, the microphone or the computer's sound in the terminal"
 LIVE_SOURCES = ("mic", "system")
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+LEVELS = {
+    Level.NORMAL: "this computer keeps up again",
+    Level.GREEDY: "this computer is busy: captions are a little less exact",
+    Level.SLOWER: "this computer is slow: captions come less often",
+    Level.LIGHTER: "this computer is slow: a smaller model listens",
+}
 IMPATIENT_S = 1.0  # `timeout` and some shells send a signal twice at once; a person's second Ctrl-C comes later
 
 
@@ -60,6 +66,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default=AUTO, choices=DEVICES, help="where to compute (default: auto)")
     parser.add_argument(
+        "--smaller",
+        default=AUTO,
+        choices=SMALLER,
+        help="let a smaller model step in while the machine is too slow (default: auto, yes unless --model is given)",
+    )
+    parser.add_argument(
         "--pace", default="real", choices=("real", "fast"), help="how a file is fed: as heard, or as fast as possible"
     )
     parser.add_argument("--events", type=Path, metavar="FILE.jsonl", help="write every event as a line of JSON")
@@ -73,6 +85,7 @@ def run(options: argparse.Namespace) -> int:
         task=options.task,
         vocabulary=_terms(options.vocabulary),
         device=options.device,
+        smaller=options.smaller,
     )
     engine = Engine(settings, options.model)
     source = _source(options.source, options.pace)
@@ -190,12 +203,15 @@ def _ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
 
 def _watch(events: queue.SimpleQueue[Event]) -> int:
     """Show events until the session rests; return the exit code."""
-    failed = False
+    failed, level = False, Level.NORMAL
     with _view() as view:
         while True:
             event = events.get()
             failed |= isinstance(event, Failure) and event.fatal
             view.show(event)
+            if isinstance(event, Stats) and event.level is not level:
+                level = event.level
+                view.note(LEVELS[level])
             if isinstance(event, StateChange) and event.state in {State.IDLE, State.FAILED}:
                 return 2 if failed else 0
 
@@ -217,15 +233,19 @@ class Lines:
         self._text = text
         self._trouble = trouble
 
+    def note(self, sentence: str) -> None:
+        """Write a remark of our own."""
+        print(f"undertext: {sentence}", file=self._trouble, flush=True)
+
     def show(self, event: Event) -> None:
         """Write what a reader of lines should see of an event."""
         match event:
             case Caption(final=True) if event.committed:
                 print(event.committed, file=self._text, flush=True)
             case Gap() | Failure():
-                print(f"undertext: {remark(event)}", file=self._trouble, flush=True)
+                self.note(remark(event))
             case StateChange(state=State.RECOVERING):
-                print(f"undertext: {event.detail}", file=self._trouble, flush=True)
+                self.note(event.detail)
 
 
 class Screen:
@@ -233,6 +253,10 @@ class Screen:
 
     def __init__(self, live: Live) -> None:
         self._live = live
+
+    def note(self, sentence: str) -> None:
+        """Write a remark of our own."""
+        self._say(Text(f"{sentence[:1].upper()}{sentence[1:]}.", "yellow"))
 
     def show(self, event: Event) -> None:
         """Draw an event."""

@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
 from desktop import texts
 from desktop.texts import tr
-from desktop.windows.widgets import Button, LevelMeter, label
-from engine.records import State, StateChange, Stats
+from desktop.windows.widgets import Button, LevelMeter, Paragraph, label
+from engine.records import Level, State, StateChange, Stats
 
 _PULL_MS = 100
 _DELAY_PULLS = 20  # the delay that is told is the longest of two seconds: it swings with every update
@@ -21,6 +21,11 @@ _STATES = {
     State.RECOVERING: texts.STATE_RECOVERING,
     State.STOPPING: texts.STATE_STOPPING,
     State.FAILED: texts.STATE_FAILED,
+}
+_LEVELS = {
+    Level.GREEDY: texts.LEVEL_GREEDY,
+    Level.SLOWER: texts.LEVEL_SLOWER,
+    Level.LIGHTER: texts.LEVEL_LIGHTER,
 }
 RESTING = frozenset({State.IDLE, State.FAILED})
 RUNNING = frozenset({State.LISTENING, State.RECOVERING, State.PAUSED})
@@ -51,6 +56,8 @@ class SessionPanel(QFrame):
         self._state = State.IDLE
         self._keeps_focus = True
         self._state_line, self._delay = label(role="state"), label(role="dim")
+        self._slow = Paragraph("", "dim")
+        self._slow.hide()
         self._meter = LevelMeter()
         self._start = Button(tr(texts.START), "primary", "play")
         self._pause, self._stop = Button(tr(texts.PAUSE)), Button(tr(texts.STOP), picture="stop")
@@ -70,7 +77,7 @@ class SessionPanel(QFrame):
     @property
     def state_text(self) -> str:
         """The state line as it reads."""
-        return " · ".join(filter(None, (self._state_line.text(), self._delay.text())))
+        return " · ".join(filter(None, (self._state_line.text(), self._delay.text(), self._slow.text())))
 
     def show_state(self, change: StateChange) -> None:
         """Show what the session is doing, and offer what can be done."""
@@ -101,6 +108,7 @@ class SessionPanel(QFrame):
         else:
             self._pull.stop()
             self._lags.clear()
+            self._slow.write("")
             self._meter.show_level(float("-inf"))
 
     def _lay_out(self) -> None:
@@ -116,6 +124,7 @@ class SessionPanel(QFrame):
         layout.setContentsMargins(18, 16, 18, 18)
         layout.setSpacing(14)
         layout.addLayout(top)
+        layout.addWidget(self._slow)
         layout.addWidget(self._meter)
         layout.addLayout(buttons)
 
@@ -127,3 +136,13 @@ class SessionPanel(QFrame):
         self._meter.show_level(stats.level_db)
         self._lags.append(stats.lag_s)
         self._delay.setText(tr(texts.BEHIND, lag_s=max(self._lags)) if self._state is State.LISTENING else "")
+        if (sentence := _slowness(stats)) != self._slow.text():
+            self._slow.write(sentence)
+
+
+def _slowness(stats: Stats) -> str:
+    """Return what is given up so that captions keep up, for a person; nothing where nothing is."""
+    if stats.level is Level.NORMAL:
+        return ""
+    skipped = tr(texts.LEVEL_SKIPPED, skipped_s=stats.skipped_s) if stats.skipped_s >= 1 else ""
+    return f"{tr(_LEVELS[stats.level])} {skipped}".rstrip()

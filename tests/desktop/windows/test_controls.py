@@ -7,7 +7,7 @@ from desktop.capture.hosts import Device, Kind
 from desktop.settings import EngineChoice, OverlaySettings
 from desktop.windows.controls import Controls
 from desktop.windows.widgets import LevelMeter
-from engine.records import Failure, State, StateChange, Stats
+from engine.records import Failure, Level, State, StateChange, Stats
 
 SPEAKER = Device("s1", "Speakers", Kind.SYSTEM, default=True, rate=48_000, channels=2)
 HEADSET = Device("m1", "Headset", Kind.MICROPHONE, default=True, rate=48_000, channels=1)
@@ -117,6 +117,29 @@ def test_the_state_line_tells_the_delay_while_listening(qtbot, controls):
     controls.show_state(StateChange(State.LISTENING))
     qtbot.waitUntil(lambda: controls.state_text == "Listening · 0.6 s behind")
     assert controls.findChild(LevelMeter).lit > 0
+
+
+@pytest.mark.parametrize(
+    ("stats", "said"),
+    [
+        (Stats(level=Level.GREEDY), "This computer is busy: captions are a little less exact."),
+        (Stats(level=Level.SLOWER), "This computer is slow: captions come less often."),
+        (
+            Stats(level=Level.SLOWER, skipped_s=12.3),
+            "This computer is slow: captions come less often. 12 s were left out.",
+        ),
+        (Stats(level=Level.LIGHTER), "This computer is slow: a smaller model listens."),
+    ],
+)
+def test_a_slow_computer_is_told_of_until_it_keeps_up_again(qtbot, controls, snapshot, stats, said):
+    controls.show_state(StateChange(State.LISTENING))
+    snapshot.stats = stats
+    qtbot.waitUntil(lambda: said in controls.state_text)
+    slow = controls._panel._slow
+    qtbot.waitUntil(lambda: slow.isVisible() and slow.height() >= slow.heightForWidth(slow.width()))
+    snapshot.stats = Stats()
+    qtbot.waitUntil(lambda: "This computer" not in controls.state_text)
+    assert not slow.isVisible()
 
 
 def test_nothing_is_pulled_while_nothing_is_heard(qtbot, controls, snapshot):
