@@ -244,7 +244,7 @@ class Pipeline:
             hypothesis = self._decode(replace(window, language=language.spoken))
         if before not in {"", language.spoken}:
             plan.clear()
-        words = self._believed(hypothesis, ())
+        words = self._believed(hypothesis, window.prefix, ())
         return (*words, *self._unheard(window, words)) if thorough else words
 
     def _unheard(self, window: Window, words: tuple[Word, ...]) -> tuple[Word, ...]:
@@ -259,12 +259,12 @@ class Pipeline:
             return ()
         text = window.prompt + "".join(word.text for word in known)
         tail = replace(window, samples=window.samples[start - window.start :], start=start, prompt=text, prefix=())
-        return self._believed(self._decode(replace(tail, language=self._language.spoken)), words)
+        return self._believed(self._decode(replace(tail, language=self._language.spoken)), window.prefix, words)
 
-    def _believed(self, hypothesis: Hypothesis, before: tuple[Word, ...]) -> tuple[Word, ...]:
-        """Return what was probably said, after the words before it; keep the rest for the record."""
+    def _believed(self, hypothesis: Hypothesis, prefix: tuple[Word, ...], before: tuple[Word, ...]) -> tuple[Word, ...]:
+        """Return what was probably said, after a prefix and the words before it; keep the rest for the record."""
         said = (*self._said, *(plain(word.text) for word in before))
-        judgement = judge(hypothesis, self._evidence, said)
+        judgement = judge(hypothesis, self._evidence, said, (*prefix, *before))
         told = max((withheld.stop for withheld in self._withheld), default=0)
         self._withheld += [withheld for withheld in judgement.withheld if withheld.stop > told]
         return judgement.words

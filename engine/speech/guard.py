@@ -2,8 +2,8 @@
 
 Whisper was trained on subtitles: over silence and music it writes what subtitles end with, and now and then it falls
 into a loop; and when all that was said is committed already, it likes to say the end once more. Each doubt has its
-evidence: the model itself is unsure and hears nobody; the text repeats itself; nobody was heard where the words are
-said to be. What is doubted is withheld, and told.
+evidence: the model itself is unsure, most of all where it hears nobody; the text repeats itself, or the text before it
+in no time at all; nobody was heard where the words are said to be. What is doubted is withheld, and told.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -16,8 +16,11 @@ from engine.units import samples
 
 NO_SPEECH = 0.6  # openai/whisper's own pair of thresholds
 LOW_LOGPROB = -1.0
-SPEECH = 0.3  # somebody must have been this audible under the last word, and under what subtitles end with
+HOPELESS = -1.5  # below this two words in three were wrong, whoever spoke (tiny.en-live, 67 clips)
+SPEECH = 0.3  # somebody must have been this audible under the last word
+CLEAR = 0.85  # and this under what subtitles end with: music and hum reached 0.84, real utterances began at 0.93
 NEAR = samples(0.2)  # how far a word's time may be off
+ECHO = 2  # words; one word said twice is speech
 LONGEST_TEXT = 200  # characters kept of what is withheld: a loop says nothing new
 
 PHANTOMS = frozenset(
@@ -48,17 +51,22 @@ class Judgement:
     withheld: tuple[Withheld, ...] = ()
 
 
-def judge(hypothesis: Hypothesis, evidence: Evidence, said: Sequence[str] = ()) -> Judgement:
+def judge(
+    hypothesis: Hypothesis, evidence: Evidence, said: Sequence[str] = (), known: Sequence[Word] = ()
+) -> Judgement:
     """Divide the words of a hypothesis into those to believe and those to withhold.
 
     Args:
         hypothesis: What the model wrote.
         evidence: Where somebody was heard.
         said: The words before it that are final, as `plain` leaves them: a loop may have begun in them.
+        known: Those of them, and of the utterance before, that the model saw with their sound.
     """
     words = hypothesis.words
-    if hypothesis.no_speech_prob > NO_SPEECH and hypothesis.avg_logprob < LOW_LOGPROB:
+    if _is_unsure(hypothesis):
         return Judgement((), tuple(_withheld(words, Doubt.UNSURE)))
+    if _is_echo(words, known):
+        return Judgement((), tuple(_withheld(words, Doubt.LOOP)))
     loop = repeated([*said, *(plain(word.text) for word in words)], len(said))
     looped = [word for index, word in enumerate(words, len(said)) if index in loop]
     words = tuple(word for index, word in enumerate(words, len(said)) if index not in loop)
@@ -72,9 +80,20 @@ def judge(hypothesis: Hypothesis, evidence: Evidence, said: Sequence[str] = ()) 
     return Judgement(() if phantom else words, withheld)
 
 
+def _is_unsure(hypothesis: Hypothesis) -> bool:
+    hears_nobody = hypothesis.no_speech_prob > NO_SPEECH
+    return hypothesis.avg_logprob < (LOW_LOGPROB if hears_nobody else HOPELESS)
+
+
+def _is_echo(words: Sequence[Word], known: Sequence[Word]) -> bool:
+    """Whether words are those before them once more, and some of them took no time to say."""
+    again = [plain(word.text) for word in words] == [plain(word.text) for word in known[-len(words) :]]
+    return len(words) >= ECHO and again and any(word.start == word.stop for word in words[:-1])
+
+
 def _is_phantom(words: Sequence[Word], evidence: Evidence) -> bool:
     phrase = "".join(plain(word.text) for word in words)
-    return phrase in PHANTOMS and evidence(words[0].start, words[-1].stop) < SPEECH
+    return phrase in PHANTOMS and evidence(words[0].start, words[-1].stop) < CLEAR
 
 
 def _withheld(words: Sequence[Word], doubt: Doubt) -> Iterable[Withheld]:
