@@ -60,8 +60,12 @@ def run() -> int:
     app = App(qt)
     app.start()
     code = qt.exec()
-    app.end()
+    ended = app.end()
     hooks.remove()
+    if not ended:
+        # A native decode that is not done would abort the program instead. What was said is on disk.
+        logging.shutdown()
+        os._exit(code)
     return code
 
 
@@ -160,16 +164,18 @@ class App(QObject):
         _tell_faults(self._loaded, self.controls)
         self.session.prepare()
 
-    def end(self) -> None:
-        """Take the windows away, let the engine finish its words, save the settings."""
+    def end(self) -> bool:
+        """Take the windows away, save the settings, let the engine finish its words; return whether it did in time."""
         self._remember_windows()
         for window in (self.controls, self.transcript, self.overlay, self.tray):
             window.hide()
         self.devices.watch(on=False)
         self.preferences.save()
         self.signals.remove()
-        if not self.session.close(_JOIN_S):
+        ended = self.session.close(_JOIN_S)
+        if not ended:
             _LOG.error("the engine did not end within %s s", _JOIN_S)
+        return ended
 
     def _show_settings(self) -> None:
         settings = self.preferences.current

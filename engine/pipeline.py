@@ -274,7 +274,8 @@ class Pipeline:
         hypothesis = self._recognizer.recognize(window)
         done = self.clock()
         self.decode_s = done - began
-        self.pace.decoded(len(window.samples), self.decode_s, done)
+        padded = self._recognizer.context is Context.PADDED
+        self.pace.decoded(len(window.samples), self.decode_s, done, padded=padded)
         self.updates += 1
         return hypothesis
 

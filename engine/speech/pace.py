@@ -30,11 +30,13 @@ _LEVELS = tuple(Level)
 class Cost:
     """What decoding takes: a constant and a share of the window, from the last few decodes.
 
-    The line through them, drawn towards the proportional one where their windows hardly differ in length.
+    The line through them. Where their windows hardly differ in length it is drawn towards what is likely: in proportion
+    to the window for a model that is shown no more, much the same for one that is always shown 30 s.
     """
 
     _SEEN = 4  # few, so that a machine that has changed is soon known
     _LIKE = 0.1  # s²: windows whose lengths vary less tell little about the slope
+    _PADDED = 0.2  # of the proportional slope
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, float]] = deque(maxlen=self._SEEN)
@@ -45,7 +47,7 @@ class Cost:
         """Whether anything was decoded."""
         return bool(self._seen)
 
-    def add(self, length_s: float, took_s: float) -> None:
+    def add(self, length_s: float, took_s: float, *, padded: bool = False) -> None:
         """A window of `length_s` took `took_s`; twice what was expected means that all before is out of date."""
         if took_s > 2 * self.of(length_s):
             self._seen.clear()
@@ -56,7 +58,8 @@ class Cost:
         variance = sum((n - length) ** 2 for n, _ in self._seen) / count
         covariance = sum((n - length) * (c - took) for n, c in self._seen) / count
         proportional = took / max(length, 1e-3)
-        slope = (covariance + self._LIKE * proportional) / (variance + self._LIKE)
+        likely = proportional * (self._PADDED if padded else 1.0)
+        slope = (covariance + self._LIKE * likely) / (variance + self._LIKE)
         self._share = min(max(0.0, slope), proportional)
         self._fixed_s = max(0.0, took - self._share * length)
         self._mean_s = took
@@ -123,12 +126,12 @@ class Pace:
         """All sound before sample `until` had come by `at_s`."""
         self._until, self._at_s = until, at_s
 
-    def decoded(self, length: int, took_s: float, at_s: float) -> None:
+    def decoded(self, length: int, took_s: float, at_s: float, *, padded: bool = False) -> None:
         """A window of `length` samples took so long to decode, and was done at `at_s`."""
         light = self.level is Level.LIGHTER
         if light and not self._light.known:
             self._ratio = 0.0
-        (self._light if light else self._chosen).add(seconds(length), took_s)
+        (self._light if light else self._chosen).add(seconds(length), took_s, padded=padded)
         if light and self._ratio == 0:
             self._ratio = self._chosen.of(USUAL_S) / max(self._light.of(USUAL_S), 1e-6)
         self._decoded_s = at_s

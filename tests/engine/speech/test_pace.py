@@ -79,6 +79,14 @@ def test_what_decodes_took_is_learnt(fixed_s, share, length_s):
     assert math.isclose(cost.of(length_s), true_s(length_s), rel_tol=0.1, abs_tol=0.1)
 
 
+def test_a_padded_model_is_expected_to_cost_the_same_whatever_the_window():
+    short, padded = Cost(), Cost()
+    short.add(1.0, 2.5)
+    padded.add(1.0, 2.5, padded=True)
+    assert short.of(4.0) == 10.0
+    assert padded.of(4.0) == 4.0
+
+
 def test_a_machine_that_slows_down_is_known_at_once():
     cost = Cost()
     for length_s in (2.0, 3.0, 4.0, 5.0):
