@@ -245,7 +245,10 @@ class App(QObject):
 def engine_for(settings: AppSettings) -> Engine:
     """Return the engine that the user chose."""
     choice = settings.engine
-    return Engine(EngineSettings(language=choice.language, device=choice.device), choice.model or None)
+    wanted = EngineSettings(
+        language=choice.language, task=choice.task, vocabulary=choice.vocabulary, device=choice.device
+    )
+    return Engine(wanted, choice.model or None)
 
 
 def source_of(spec: str) -> AudioSource:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from engine.errors import SettingsError
+from engine.settings import TASKS
+from engine.vocabulary import check_terms
 
 VERSION = 1
 FONT_PT = (10, 96)
@@ -106,10 +108,20 @@ class SourceSettings(_Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineChoice(_Section):
-    """Which model (empty: the best there is), in which language, computed where."""
+    """What listens.
+
+    Attributes:
+        model: Empty for the best there is.
+        language: ISO 639-1 code of what is spoken, or "auto".
+        task: Whether it is written as it is said, or in English.
+        vocabulary: Names and terms that may come up.
+        device: Where it is computed.
+    """
 
     model: str = ""
     language: str = "auto"
+    task: str = _one_of(*TASKS)
+    vocabulary: tuple[str, ...] = ()
     device: str = _one_of("auto", "cpu", "cuda")
 
 
@@ -147,7 +159,7 @@ def _plain(value: Any) -> Any:
         return to_json(value)
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
-    return value
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _read(record: type[_Record], data: object, name: str, faults: list[str]) -> _Record:
@@ -172,6 +184,8 @@ def _read_value(spec: Any, raw: Any, name: str, faults: list[str]) -> Any:
         return {key: _read(place, item, f"{name}[{key[:80]}]", faults) for key, item in items}
     if isinstance(spec.default_factory, type) and issubclass(spec.default_factory, _Section):
         return _read(spec.default_factory, raw, name, faults)
+    if isinstance(spec.default, tuple) and isinstance(raw, list):
+        return tuple(raw)
     return float(raw) if isinstance(spec.default, float) and _is_small_int(raw) else raw
 
 
@@ -187,7 +201,19 @@ def _fault(spec: Any, value: Any) -> str:
     low, high = spec.metadata.get("range", (-math.inf, math.inf))
     if isinstance(value, int | float) and not low <= value <= high:
         return f"must be between {low} and {high}"
+    if isinstance(value, tuple):
+        return _terms_fault(value)
     if isinstance(value, str) and len(value) > _LONGEST:
         return f"must be at most {_LONGEST} characters"
     choices = spec.metadata.get("choices", (value,))
     return "" if value in choices else f"must be one of {', '.join(choices)}"
+
+
+def _terms_fault(terms: tuple[Any, ...]) -> str:
+    if not all(isinstance(term, str) for term in terms):
+        return "must be texts"
+    try:
+        check_terms(terms)
+    except SettingsError as error:
+        return f"cannot be used: {error}"
+    return ""

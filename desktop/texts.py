@@ -69,10 +69,23 @@ STATE_STOPPING = QT_TRANSLATE_NOOP("undertext", "Finishing the last words …")
 STATE_FAILED = QT_TRANSLATE_NOOP("undertext", "Stopped by a fault")
 LEVEL = QT_TRANSLATE_NOOP("undertext", "Sound level")
 MODEL = QT_TRANSLATE_NOOP("undertext", "Model")
-MODEL_TIP = QT_TRANSLATE_NOOP("undertext", "The model that listens, and the language it listens for")
+MODEL_TIP = QT_TRANSLATE_NOOP("undertext", "The model that listens, its language, and your names and terms")
 MODEL_BEST = QT_TRANSLATE_NOOP("undertext", "The best that is here")
 LANGUAGE = QT_TRANSLATE_NOOP("undertext", "Language")
 LANGUAGE_AUTO = QT_TRANSLATE_NOOP("undertext", "As it is heard")
+TRANSLATE = QT_TRANSLATE_NOOP("undertext", "Translate into English")
+TRANSLATE_NOT = QT_TRANSLATE_NOOP(
+    "undertext", "{model} writes only what it hears. Choose a multilingual model, such as base."
+)
+TRANSLATE_NONE = QT_TRANSLATE_NOOP("undertext", "This takes a multilingual model, such as base; none is here.")
+VOCABULARY_WANTED = QT_TRANSLATE_NOOP("undertext", "Names and terms …")
+VOCABULARY = QT_TRANSLATE_NOOP("undertext", "Names and terms")
+VOCABULARY_HELP = QT_TRANSLATE_NOOP(
+    "undertext", "One a line, spelt as it should be read. Captions then write it so when they hear it. Some thirty fit."
+)
+VOCABULARY_EXAMPLE = QT_TRANSLATE_NOOP("undertext", "Aoife Byrne\nComfyUI\nPostgreSQL")
+SAVE = QT_TRANSLATE_NOOP("undertext", "Save")
+CANCEL = QT_TRANSLATE_NOOP("undertext", "Cancel")
 MODEL_NONE = QT_TRANSLATE_NOOP("undertext", "none yet")
 
 # When something is missing

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from desktop import paths
 from engine.audio.sources import AudioSource
-from engine.errors import EngineError, ModelMissing, SettingsError
+from engine.errors import EngineError, ModelCorrupt, ModelMissing, SettingsError
 from engine.models.catalog import CATALOG
-from engine.models.installed import InstalledModel
+from engine.models.checks import Trust
+from engine.models.installed import InstalledModel, installed
 from engine.models.lighter import lighter_names
 from engine.models.store import Store
 from engine.pipeline import Pipeline
@@ -145,7 +146,14 @@ def open_session(
     return Session(make_pipeline=pipeline, send=send, make_journal=journal)
 
 
-def models_here(store: Store) -> list[str]:
-    """Return the names of the models on this machine: the catalog's, then the user's own."""
-    published = [name for name in CATALOG if any(True for _ in store.copies(name))]
-    return [*published, *(path.name for path in store.own())]
+def models_here(store: Store) -> dict[str, bool]:
+    """Return the names of the models on this machine and whether each can translate: the catalog's, then the user's."""
+    here = {name: model.can_translate for name, model in CATALOG.items() if any(True for _ in store.copies(name))}
+    return here | {path.name: _can_translate(path) for path in store.own()}
+
+
+def _can_translate(folder: Path) -> bool:
+    try:
+        return installed(folder, None, Trust.UNKNOWN, "").can_translate
+    except ModelCorrupt:
+        return False

@@ -27,7 +27,7 @@ def check_terms(terms: Sequence[str]) -> None:
         )
     for term in terms:
         if fault := _fault(term):
-            raise SettingsError(f"the term {term[:LONGEST_TERM]!r} {fault}", hint="Write one name or term a line.")
+            raise SettingsError(f"the term {term[:24]!r} {fault}", hint="Write one name or term a line.")
 
 
 def _fault(term: str) -> str:

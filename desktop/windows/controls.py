@@ -3,7 +3,7 @@
 It knows no session: it tells what the user wants by signals, and shows what it is told.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 from PySide6.QtCore import QSignalBlocker, QSize, Signal
@@ -39,7 +39,7 @@ class Controls(QWidget):
 
     Args:
         stats: The session's newest snapshot.
-        models: Names of the models on this machine.
+        models: Names of the models on this machine, and whether each can translate.
 
     Thread: GUI.
     """
@@ -55,7 +55,7 @@ class Controls(QWidget):
     transcript_wanted = Signal()
     closed = Signal()
 
-    def __init__(self, stats: Callable[[], Stats], models: Callable[[], Sequence[str]]) -> None:
+    def __init__(self, stats: Callable[[], Stats], models: Callable[[], Mapping[str, bool]]) -> None:
         super().__init__()
         self.setObjectName("window")
         self.setWindowTitle(tr(texts.APP_NAME))

@@ -1,15 +1,18 @@
-"""Which model listens, and for which language: a small button in the window's head, with a menu."""
+"""Which model listens, for which language and which names: a small button in the window's head, with a menu."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
-from PySide6.QtCore import QLocale, Signal
+from PySide6.QtCore import QLocale, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QPushButton
 
 from desktop import texts
 from desktop.settings import EngineChoice
 from desktop.texts import tr
-from engine.settings import AUTO
+from desktop.windows.vocabulary_dialog import VocabularyDialog
+from engine.settings import AUTO, ENGLISH, TRANSCRIBE, TRANSLATE
 from engine.whisper.tokenizer import LANGUAGES
 
 # Where Qt names a country's variant, or knows the language by another code (Whisper's jw is jv elsewhere).
@@ -17,20 +20,20 @@ _OWN_NAMES = {"en": "English", "es": "Español", "jw": "Basa Jawa", "ka": "ქ�
 
 
 class ModelMenu(QPushButton):
-    """Shows the model in use; its menu changes model and language.
+    """Shows the model in use; its menu changes model, language, translation and the user's names and terms.
 
     Signals:
         chosen: EngineChoice, by the user.
 
     Args:
-        models: Names of the models on this machine; asked when the menu opens.
+        models: Names of the models on this machine, and whether each can translate; asked when the menu opens.
 
     Thread: GUI.
     """
 
     chosen = Signal(object)
 
-    def __init__(self, models: Callable[[], Sequence[str]]) -> None:
+    def __init__(self, models: Callable[[], Mapping[str, bool]]) -> None:
         super().__init__(tr(texts.MODEL_NONE))
         self.setProperty("role", "chip")
         self.setAccessibleName(tr(texts.MODEL))
@@ -38,7 +41,7 @@ class ModelMenu(QPushButton):
         self._models = models
         self._choice = EngineChoice()
         self._loaded = ""
-        self._menu = QMenu(self)
+        self._menu = QMenu(self, toolTipsVisible=True)
         self._menu.aboutToShow.connect(self._fill)
         self.setMenu(self._menu)
 
@@ -53,18 +56,35 @@ class ModelMenu(QPushButton):
         self._show()
 
     def _show(self) -> None:
-        parts = [self._loaded or tr(texts.MODEL_NONE)]
+        shown = self._loaded or tr(texts.MODEL_NONE)
         if self._choice.language != AUTO:
-            parts.append(language_name(self._choice.language))
-        self.setText(" · ".join(parts))
+            shown += f" · {language_name(self._choice.language)}"
+        if self._choice.task == TRANSLATE:
+            shown += f" → {language_name(ENGLISH)}"
+        self.setText(shown)
 
     def _fill(self) -> None:
         self._menu.clear()
-        self._add_group(self._menu, "model", {"": tr(texts.MODEL_BEST), **{name: name for name in self._models()}})
+        models = self._models()
+        self._add_group(self._menu, "model", {"": tr(texts.MODEL_BEST), **{name: name for name in models}})
         self._menu.addSeparator()
         named = sorted(((language_name(code), code) for code in LANGUAGES), key=lambda item: item[0].casefold())
         languages = {AUTO: tr(texts.LANGUAGE_AUTO), **{code: name for name, code in named}}
         self._add_group(self._menu.addMenu(tr(texts.LANGUAGE)), "language", languages)
+        self._add_translation(models)
+        self._menu.addSeparator()
+        self._menu.addAction(tr(texts.VOCABULARY_WANTED), self._ask_for_vocabulary)
+
+    def _add_translation(self, models: Mapping[str, bool]) -> None:
+        """Add the switch that translates; where the model cannot, it can only be turned off."""
+        is_on, name = self._choice.task == TRANSLATE, self._choice.model
+        action = self._menu.addAction(tr(texts.TRANSLATE))
+        action.setCheckable(True)
+        action.setChecked(is_on)
+        action.triggered.connect(lambda on: self._choose({"task": TRANSLATE if on else TRANSCRIBE}))
+        if not _can_translate(name, models):
+            action.setEnabled(is_on)
+            action.setToolTip(tr(texts.TRANSLATE_NOT, model=name) if name else tr(texts.TRANSLATE_NONE))
 
     def _add_group(self, menu: QMenu, setting: str, entries: dict[str, str]) -> None:
         """Add the values of a setting, of which one is chosen."""
@@ -75,15 +95,24 @@ class ModelMenu(QPushButton):
             group.addAction(action)
             menu.addAction(action)
 
-    def _choose(self, change: dict[str, str]) -> None:
-        choice = EngineChoice(
-            **{"model": self._choice.model, "language": self._choice.language, **change},
-            device=self._choice.device,
-            unknown=self._choice.unknown,
-        )
+    def _ask_for_vocabulary(self) -> None:
+        dialog = VocabularyDialog(self._choice.vocabulary, self.window())
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.saved.connect(lambda terms: self._choose({"vocabulary": terms}))
+        dialog.open()
+
+    def _choose(self, change: Mapping[str, Any]) -> None:
+        choice = replace(self._choice, **change)
+        if "model" in change and not _can_translate(choice.model, self._models()):
+            choice = replace(choice, task=TRANSCRIBE)
         if choice != self._choice:
             self.show_choice(choice)
             self.chosen.emit(choice)
+
+
+def _can_translate(model: str, models: Mapping[str, bool]) -> bool:
+    """Whether a model can, or where none is chosen, whether there is one that can."""
+    return models.get(model, True) if model else any(models.values())
 
 
 def language_name(code: str) -> str:

@@ -12,7 +12,10 @@ from desktop.settings_file import MAX_BYTES, Loaded, SettingsFile, decoded
 from engine.errors import SettingsError
 
 NAMES = st.text(max_size=3) | st.sampled_from(
-    "overlay window source engine places controls x width font_pt hold_s kind visible version model unknown".split()
+    (
+        "overlay window source engine places controls x width font_pt hold_s kind visible version model unknown "
+        "task vocabulary"
+    ).split()
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(max_size=5),
@@ -61,7 +64,10 @@ def test_the_program_starts_with_any_damaged_file(tmp_path):
 
 def test_what_is_saved_is_loaded(tmp_path):
     file = SettingsFile(tmp_path / "new" / "settings.json")
-    chosen = AppSettings(engine=EngineChoice(model="base"), overlay=OverlaySettings(places={"A": Place(x=-7)}))
+    chosen = AppSettings(
+        engine=EngineChoice(model="base", task="translate", vocabulary=("Aoife", "東京")),
+        overlay=OverlaySettings(places={"A": Place(x=-7)}),
+    )
     file.save(chosen)
     assert file.load().settings == chosen
 
@@ -81,6 +87,12 @@ def test_a_value_out_of_its_range_gives_way_and_is_named():
     assert chosen.overlay.font_pt == OverlaySettings().font_pt
     assert chosen.overlay.line_count == 3
     assert faults == ["AppSettings.overlay.font_pt"]
+
+
+@pytest.mark.parametrize("terms", ["Aoife", [1], ["a\nb"], ["x"] * 101, {"a": 1}])
+def test_a_vocabulary_that_no_model_can_be_shown_gives_way(terms):
+    chosen, faults = from_json(EngineChoice, {"vocabulary": terms, "task": "translate"})
+    assert (chosen, faults) == (EngineChoice(task="translate"), ["EngineChoice.vocabulary"])
 
 
 def test_a_whole_number_may_stand_for_a_fraction():

@@ -33,7 +33,7 @@ def snapshot():
 
 @pytest.fixture
 def controls(qtbot, snapshot):
-    made = Controls(snapshot, lambda: ["tiny.en", "base"])
+    made = Controls(snapshot, lambda: {"tiny.en": False, "base": True})
     qtbot.addWidget(made)
     made.show_devices(ALL)
     with qtbot.waitExposed(made):

@@ -2,12 +2,13 @@ import pytest
 
 from desktop.settings import EngineChoice
 from desktop.windows.model_menu import ModelMenu, language_name
+from desktop.windows.vocabulary_dialog import VocabularyDialog
 from engine.whisper.tokenizer import LANGUAGES
 
 
 @pytest.fixture
 def menu(qtbot):
-    made = ModelMenu(lambda: ["tiny.en", "base"])
+    made = ModelMenu(lambda: {"tiny.en": False, "base": True})
     qtbot.addWidget(made)
     return made
 
@@ -48,3 +49,50 @@ def test_what_is_already_set_is_not_told_again(menu, qtbot):
     menu.show_choice(EngineChoice(model="base"))
     with qtbot.assertNotEmitted(menu.chosen):
         entries(menu)["base"].trigger()
+
+
+@pytest.mark.parametrize(("model", "can"), [("base", True), ("", True), ("tiny.en", False)])
+def test_translating_is_offered_where_the_model_can(menu, model, can):
+    menu.show_choice(EngineChoice(model=model))
+    action = entries(menu)["Translate into English"]
+    assert (action.isEnabled(), "multilingual" in action.toolTip()) == (can, not can)
+
+
+def test_with_no_model_that_translates_the_reason_is_told(qtbot):
+    made = ModelMenu(lambda: {"tiny.en": False})
+    qtbot.addWidget(made)
+    assert "none is here" in entries(made)["Translate into English"].toolTip()
+
+
+def test_translating_is_told_and_shown(menu, qtbot):
+    menu.show_choice(EngineChoice(model="base", language="de"))
+    menu.show_model("base")
+    with qtbot.waitSignal(menu.chosen) as told:
+        entries(menu)["Translate into English"].trigger()
+    assert told.args == [EngineChoice(model="base", language="de", task="translate")]
+    assert menu.text() == "base · Deutsch → English"
+    menu.show_choice(EngineChoice(model="base", task="translate"))
+    assert menu.text() == "base → English"
+
+
+def test_what_a_model_cannot_translate_can_still_be_turned_off(menu):
+    menu.show_choice(EngineChoice(model="tiny.en", task="translate"))
+    entries(menu)["Translate into English"].trigger()
+    assert menu._choice.task == "transcribe"
+
+
+def test_a_model_that_cannot_translate_ends_translating(menu, qtbot):
+    menu.show_choice(EngineChoice(model="base", task="translate"))
+    with qtbot.waitSignal(menu.chosen) as told:
+        entries(menu)["tiny.en"].trigger()
+    assert told.args == [EngineChoice(model="tiny.en")]
+
+
+def test_names_and_terms_are_asked_for_and_told(menu, qtbot):
+    menu.show_choice(EngineChoice(model="base", vocabulary=("Aoife",)))
+    entries(menu)["Names and terms …"].trigger()
+    dialog = menu.window().findChild(VocabularyDialog)
+    dialog._field.appendPlainText("ComfyUI")
+    with qtbot.waitSignal(menu.chosen) as told:
+        dialog._save.click()
+    assert told.args == [EngineChoice(model="base", vocabulary=("Aoife", "ComfyUI"))]
