@@ -15,6 +15,7 @@ from engine.records import Level
 from engine.units import seconds
 
 LATE_S = 5.0  # twice this is the longest delay there is; 12 s is what may never be reached
+SPARE_S = 1.5  # of each look at what has come may go to sound that is later than that: a fast machine catches up
 BEHIND_S = 2.4  # without once having caught up; a decode that takes half of it is told of in less than 5 s
 WAITING_S = 0.25  # less than this always waits: it is how devices deliver
 FLOOR_S = 1.0  # in less sound than this, Whisper hears nothing
@@ -98,7 +99,7 @@ class Pace:
         self._ratio = 0.0  # how many times the chosen model's decode takes what the light one's does
         self._until = 0  # sound up to this sample
         self._at_s = 0.0  # had come by then
-        self._caught_up_s = 0.0
+        self._caught_up_s = math.inf
         self._behind_s = -math.inf
         self._changed_s = self._returned_s = -math.inf  # the last change of level, and the last step back
         self._decoded_s = -math.inf
@@ -116,7 +117,7 @@ class Pace:
 
     def begin(self, waiting_s: float, at_s: float) -> None:
         """The engine looks what has come, and `waiting_s` of sound has waited for it: step down if that is too much."""
-        if waiting_s < WAITING_S:
+        if waiting_s < WAITING_S or self._caught_up_s > at_s:  # what waits for the first look came before the start
             self._caught_up_s = at_s
         else:
             length_s = min(waiting_s, self._cost.longest(LATE_S))
@@ -147,8 +148,9 @@ class Pace:
         if not self._until or not cost.known:
             return math.inf
         least_s = cost.of(FLOOR_S)
-        if least_s <= LATE_S - late_s:
-            return cost.longest(LATE_S - late_s)
+        room_s = max(LATE_S - late_s, SPARE_S - (at_s - self._at_s))
+        if least_s <= room_s:
+            return cost.longest(room_s)
         # Where even the shortest takes too long, what came just now is decoded: some text is better than none.
         return max(FLOOR_S, cost.longest(1.5 * least_s)) if late_s <= WAITING_S else 0.0
 

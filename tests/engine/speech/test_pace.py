@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from engine.records import Level
 from engine.speech.pace import FLOOR_S, LATE_S, Cost, Pace
-from engine.units import samples, seconds
+from engine.units import samples
 
 STEP_S = 0.5
 FIXED_S, SHARE = st.floats(0, 2), st.floats(0, 2.5)
@@ -165,6 +165,14 @@ def test_the_model_comes_back_only_where_it_would_fit():
     assert machine.levels[-1] is Level.NORMAL
 
 
+def test_what_waits_for_the_first_look_is_no_delay():
+    pace = Pace(STEP_S)
+    pace.begin(3.0, 1000.0)
+    pace.arrived(samples(3), 1000.0)
+    pace.end(1000.5)
+    assert pace.level is Level.NORMAL
+
+
 @given(st.lists(st.tuples(st.floats(0.5, 12), st.floats(0, 30)), max_size=20))
 def test_where_nothing_waits_nothing_is_given_up_however_long_it_takes(decodes):
     """A file that is read as fast as possible is never late."""
@@ -184,5 +192,17 @@ def test_sound_that_comes_too_late_to_be_decoded_is_left_out_whole():
     assert pace.longest_s(samples(10), 100.0) == LATE_S
     assert FLOOR_S <= pace.longest_s(samples(8), 101.5) <= LATE_S - 3
     assert pace.longest_s(samples(8), 103.0) == 0
+
+
+def test_a_fast_machine_catches_up_with_sound_that_has_waited_long():
+    pace = Pace(STEP_S)
+    pace.arrived(samples(30), 100.0)
+    pace.decoded(samples(2), 0.1, 100.0)
+    assert pace.longest_s(samples(12), 100.0) > 12
+    assert pace.longest_s(samples(12), 101.6) == 0
+
+
+def test_how_late_sound_is_counts_from_when_it_came():
+    pace = Pace(STEP_S)
+    pace.arrived(samples(10), 100.0)
     assert pace.late_s(samples(8), 101.0) == 3.0
-    assert seconds(samples(8)) == 8
