@@ -27,7 +27,6 @@ from engine.units import samples, seconds
 from engine.whisper.recognizer import Context, Recognizer
 
 HISTORY_S = 40  # the longest window, and room for what arrives while it is decoded
-STEP_S = {Context.SHORT: 0.5, Context.PADDED: 1.0}
 UNHEARD_S = 0.8  # speech after the last word of an utterance that is worth another look
 GIVE_UP_S = 3.0  # what an overlong window keeps uncommitted
 REMEMBERED = 40  # final words of an utterance that a loop may have begun in
@@ -70,12 +69,12 @@ class Pipeline:
         self._load_lighter = lighter
         self._step_s = settings.window.step_s
         self.clock = clock
-        self.pace = Pace(self._step_s or STEP_S[recognizer.context], lighter=lighter is not None)
+        self.pace = Pace(self._step_s or recognizer.context.step_s, lighter=lighter is not None)
         self._pad = samples(settings.speech.pad_s)
         self._detector = detector or SpeechDetector()
         self._hysteresis = Hysteresis(settings.speech)
         self._policy = policy or LocalAgreement()
-        self._plan = WindowPlan(settings.window, samples(settings.window.step_s or STEP_S[recognizer.context]))
+        self._plan = WindowPlan(settings.window, samples(settings.window.step_s or recognizer.context.step_s))
         several = len(recognizer.languages) > 1
         self._language = Language(
             settings.language if several else recognizer.languages[0], translated=settings.task == TRANSLATE
@@ -129,7 +128,7 @@ class Pipeline:
             if recognizer is self._chosen:
                 self.pace.forgo_lighter()
         self._recognizer = recognizer
-        self._plan.step = samples((self._step_s or STEP_S[recognizer.context]) * self.pace.stretch)
+        self._plan.step = samples((self._step_s or recognizer.context.step_s) * self.pace.stretch)
 
     def _take(self, item: AudioBlock, *, hurry: bool) -> Iterator[Heard]:
         if self._resampler is None or self._resampler.sample_rate != item.sample_rate:

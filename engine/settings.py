@@ -54,7 +54,7 @@ class WindowSettings:
     """Which span is decoded, and how often.
 
     Attributes:
-        step_s: Sound between two updates; 0 lets the model decide (0.5 s with a short context, 1 s padded).
+        step_s: Sound between two updates; 0 lets the model decide (`Context.step_s`).
         keep_s: Committed sound kept before the first uncommitted word, as context.
         cap_s: A window longer than this gives up waiting for agreement.
         context_gap_s: After a pause longer than this the window keeps nothing of what was before.

@@ -84,7 +84,7 @@ def model() -> Finding:
     """Whether a model is here, whole, and can be loaded."""
     engine = Engine()
     installed = engine.installed
-    context = engine.recognizer.context.value
+    context = engine.recognizer.context.name
     return Finding(
         fine=True, found=f"{installed.name} ({context} context, {installed.trust.value}) in {installed.path}"
     )

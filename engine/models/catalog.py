@@ -77,7 +77,7 @@ class Catalog(Mapping[str, Model]):
     """Models by name, read from a table when the first one is asked for.
 
     Args:
-        table: Tab-separated: model, repository, revision, licence, file, bytes, sha256, git_blob.
+        table: Tab-separated: model, repository, revision, licence, context, file, bytes, sha256, git_blob.
     """
 
     def __init__(self, table: Path = _TABLE) -> None:
@@ -126,4 +126,11 @@ def _model(rows: list[dict[str, str]]) -> Model:
     pins = tuple(
         Pin(row["file"], int(row["bytes"] or 0) or None, row["sha256"] or None, row["git_blob"] or None) for row in rows
     )
-    return Model(head["model"], head["repository"], head["revision"] or None, head["licence"], pins)
+    return Model(
+        head["model"],
+        head["repository"],
+        head["revision"] or None,
+        head["licence"],
+        pins,
+        Context.named(head["context"]),
+    )

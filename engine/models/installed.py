@@ -2,7 +2,7 @@
 
 What the encoder must see is, in this order:
 
-1. what `undertext.json` beside the weights says, `{"context": "short"}` or `{"context": "padded"}`;
+1. what `undertext.json` beside the weights says, `{"context": "short"}`, `"filled"` or `"padded"`;
 2. what the catalog says, if the weights are a published model's;
 3. short, if the folder's name ends in "-live";
 4. padded, as every published Whisper.
@@ -67,11 +67,11 @@ def _context(path: Path, model: Model | None) -> Context:
     try:
         said = json.loads(note.read_bytes()).get("context") if note.exists() else None
         if said is not None:
-            return Context(said)
+            return Context.named(said)
     except (OSError, ValueError, AttributeError) as error:
         raise ModelCorrupt(
             f"{note} cannot be read: {error}",
-            hint='It should be {"context": "short"} or {"context": "padded"}.',
+            hint='It should be {"context": "short"}, or "filled", or "padded".',
         ) from error
     if model is not None:
         return model.context

@@ -13,10 +13,11 @@ from engine.models.checks import Trust
 from engine.models.installed import InstalledModel, installed
 from engine.models.quantise import read_index
 from engine.models.store import Store
+from engine.units import WINDOW_S
 from engine.whisper.recognizer import Context
 
 CLEARLY = 0.6  # of the cost, at most: base to tiny is half, and less than that is not worth a change of voice
-SHORT = 0.4  # of what the same model costs padded to 30 s (README)
+UNPADDED = 0.4  # of what the same model costs padded to 30 s, at most (README)
 
 
 def lighter_names(chosen: InstalledModel, store: Store, *, english: bool) -> list[str]:
@@ -58,7 +59,7 @@ def _will_do(model: Model, *, english: bool) -> bool:
 
 
 def _cost(weights: int, context: Context) -> float:
-    return weights * (SHORT if context is Context.SHORT else 1.0)
+    return weights * (UNPADDED if context.least_s < WINDOW_S else 1.0)
 
 
 def _weights(path: Path) -> int:

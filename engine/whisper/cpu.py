@@ -11,7 +11,6 @@ forwards: their times are rough, right for a sentence and often a second off for
 """
 
 import ctypes
-import math
 import os
 import sys
 from collections.abc import Sequence
@@ -20,24 +19,24 @@ from pathlib import Path
 
 import ctranslate2
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.errors import ModelCorrupt, ModelTooLarge, OutOfMemory
-from engine.records import Hypothesis, Window, Word
+from engine.records import Hypothesis, Samples, Window, Word
 from engine.settings import AUTO, ENGLISH, TRANSLATE, EngineSettings
-from engine.units import HOP, SAMPLES_PER_POSITION, WINDOW_S, samples
+from engine.units import SAMPLES_PER_POSITION, WINDOW_S, samples
 from engine.whisper.features import log_mel
 from engine.whisper.prompt import Prompt
 from engine.whisper.recognizer import Context
 from engine.whisper.tokenizer import LANGUAGES, Tokenizer
 
-MARGIN_S = 1.0  # silence after the window: a short-context model was trained on audio + 0.5…2 s
 TOKENS_PER_SECOND = 9  # nobody speaks faster; more is a loop
 SPARE_TOKENS = 12
 
 
 def _threads(context: Context) -> int:
     """One thread is enough for a short window; a padded one takes what leaves the window and the sound a core."""
-    return 1 if context is Context.SHORT else max(1, min(4, (os.cpu_count() or 2) - 1))
+    return 1 if context.least_s < WINDOW_S else max(1, min(4, (os.cpu_count() or 2) - 1))
 
 
 @cache
@@ -87,6 +86,9 @@ class CpuRecognizer:
             raise ModelTooLarge(f"{folder.name} does not fit into memory", hint="Choose a smaller model.") from error
         except (RuntimeError, ValueError) as error:
             raise ModelCorrupt(f"{folder} cannot be loaded: {error}", hint="Fetch the model again.") from error
+        self._silence: NDArray[np.float32] | None = None
+        if context.filled:
+            self._silence = np.array(self._encoded(np.zeros(0, np.float32), samples(WINDOW_S)))
         self.languages = LANGUAGES if self._model.is_multilingual else (ENGLISH,)
 
     def recognize(self, window: Window) -> Hypothesis:
@@ -121,12 +123,15 @@ class CpuRecognizer:
         return Hypothesis(words, language, certainty, logprob, result.no_speech_prob)
 
     def _encode(self, window: Window) -> ctranslate2.StorageView:
-        length = samples(WINDOW_S)
-        if self.context is Context.SHORT:
-            length = min(length, math.ceil((len(window.samples) + samples(MARGIN_S)) / HOP / 2) * HOP * 2)
-        padded = np.zeros(length, np.float32)
-        heard = window.samples[:length]
-        padded[: len(heard)] = heard
+        sound = window.samples[: samples(WINDOW_S)]
+        shown = max(len(sound) + samples(self.context.margin_s), samples(self.context.least_s))
+        encoded = self._encoded(sound, min(shown, samples(WINDOW_S)))
+        return encoded if self._silence is None else _filled(encoded, self._silence)
+
+    def _encoded(self, sound: Samples, shown: int) -> ctranslate2.StorageView:
+        """Return what the encoder makes of sound, with silence behind it to the length `shown`."""
+        padded = np.zeros(-(-shown // SAMPLES_PER_POSITION) * SAMPLES_PER_POSITION, np.float32)
+        padded[: len(sound)] = sound
         mel = log_mel(padded, self._model.n_mels)
         return self._model.encode(ctranslate2.StorageView.from_array(mel[None]))
 
@@ -167,6 +172,12 @@ class CpuRecognizer:
             words.append(Word(word.text, start, stop, float(np.mean(probabilities[at:after]))))
             at = after
         return tuple(words), float(np.mean(np.log(np.maximum(probabilities[len(prefix) :], 1e-10))))
+
+
+def _filled(encoded: ctranslate2.StorageView, silence: NDArray[np.float32]) -> ctranslate2.StorageView:
+    """Put what the encoder makes of silence behind what it made of sound, place for place: [1, 1500, n]."""
+    heard = np.asarray(encoded)
+    return ctranslate2.StorageView.from_array(np.concatenate([heard, silence[:, heard.shape[1] :]], axis=1))
 
 
 def _onsets(alignment: Sequence[tuple[int, int]], n_tokens: int, positions: int) -> list[int]:

@@ -5,20 +5,55 @@ A recogniser keeps no state between windows: the pipeline decides what it sees. 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 from engine.records import Hypothesis, Window, Word
+from engine.units import WINDOW_S
 
 
-class Context(Enum):
+@dataclass(frozen=True, slots=True)
+class Context:
     """How much sound a model's encoder must be shown.
 
-    SHORT: the window and a second of silence. PADDED: always 30 s; stock models break on less.
+    Attributes:
+        name: As it stands in the catalog and beside a model.
+        margin_s: Silence that is encoded after the window.
+        least_s: No less than this is encoded.
+        filled: The decoder is given 30 s all the same: behind what was encoded stands what the encoder makes of
+            silence at those places, computed once.
+        step_s: Sound between two updates with which a machine of two cores keeps up.
+
+    SHORT: For models that were made for it. FILLED: For stock models of which it was measured to harm nothing. PADDED:
+    As they were trained; unless their decoder is shown 30 s, stock models loop.
     """
 
-    SHORT = "short"
-    PADDED = "padded"
+    name: str
+    margin_s: float
+    least_s: float
+    filled: bool
+    step_s: float
+
+    SHORT: ClassVar["Context"]
+    FILLED: ClassVar["Context"]
+    PADDED: ClassVar["Context"]
+
+    @classmethod
+    def named(cls, name: str) -> "Context":
+        """Return the context of a name.
+
+        Raises:
+            ValueError: There is none.
+        """
+        for context in (cls.SHORT, cls.FILLED, cls.PADDED):
+            if context.name == name:
+                return context
+        raise ValueError(f"there is no context named {name!r}")
+
+
+# A short-context model was trained on audio + 0.5…2 s; filled, margins of 0.5…2 s differ by nothing that was measured.
+Context.SHORT = Context("short", margin_s=1.0, least_s=0.0, filled=False, step_s=0.5)
+Context.FILLED = Context("filled", margin_s=1.0, least_s=0.0, filled=True, step_s=0.5)
+Context.PADDED = Context("padded", margin_s=0.0, least_s=WINDOW_S, filled=False, step_s=1.0)
 
 
 @runtime_checkable

@@ -23,6 +23,7 @@ from whisper_normalizer.english import EnglishTextNormalizer
 from desktop.wiring import Engine
 from engine.audio.sources import FileSource
 from engine.pipeline import Pipeline
+from engine.records import Caption, Heard
 from engine.units import seconds
 
 GROUPS = ("native", "ljspeech", "read_pm", "speechocean", "long", "non_speech")
@@ -75,13 +76,13 @@ def live(engine: Engine, path: Path) -> tuple[str, float, float]:
     """Caption a file; return its text, the CPU seconds and the length in seconds."""
     pipeline, source = Pipeline(engine.recognizer, engine.settings), FileSource(path)
     began = time.process_time()
-    captions = []
+    events: list[Heard] = []
     source.open()
     while not source.exhausted:
         for block in source.read(0):
-            captions += pipeline.feed(block)
-    captions += pipeline.finish()
-    text = "".join(word.text for caption in captions for word in caption.words)
+            events += pipeline.feed(block)
+    events += pipeline.finish()
+    text = "".join(word.text for event in events if isinstance(event, Caption) for word in event.words)
     return text, time.process_time() - began, seconds(pipeline.heard)
 
 
@@ -97,7 +98,7 @@ def compare(name: str, options: argparse.Namespace) -> None:
     """Print the table of one model."""
     engine = Engine(model=name)
     reference = WhisperModel(str(engine.installed.path), device="cpu", compute_type="int8", cpu_threads=1)
-    print(f"\n{engine.installed.name}, {engine.installed.context.value} context, on {platform.processor() or 'cpu'}")
+    print(f"\n{engine.installed.name}, {engine.installed.context.name} context, on {platform.processor() or 'cpu'}")
     print("| clips | words | offline WER | live WER | difference | words live | offline | CPU s/s live | offline |")
     print("|---|---|---|---|---|---|---|---|---|")
     for group in options.groups:

@@ -18,7 +18,7 @@ def test_what_is_pinned_is_well_formed(model):
     assert re.fullmatch(r"[\w-]+/[\w.-]+", model.repository)
     assert model.revision is None or re.fullmatch("[0-9a-f]{40}", model.revision)
     assert model.licence == "MIT"
-    assert model.context is Context.PADDED
+    assert model.context in {Context.FILLED, Context.PADDED}
     for pin in model.files:
         for kind, digits in HEX.items():
             digest = getattr(pin, kind)
@@ -30,6 +30,11 @@ def test_the_model_everyone_has_is_pinned_whole():
     assert tiny.complete
     assert all(pin.bytes and pin.sha256 for pin in tiny.files)
     assert tiny.bytes == 75_537_502
+
+
+def test_only_models_of_which_it_was_measured_are_shown_less_than_they_were_trained_on():
+    filled = {model.name for model in CATALOG.values() if model.context is Context.FILLED}
+    assert filled == {"tiny.en"}
 
 
 def test_what_nobody_published_is_unknown():

@@ -271,6 +271,7 @@ class TestGiven:
             ("any", None, Context.PADDED),
             ("any-live", None, Context.SHORT),
             ("any", {"context": "short"}, Context.SHORT),
+            ("any", {"context": "filled"}, Context.FILLED),
             ("any-live", {"context": "padded"}, Context.PADDED),
             ("any-live", {"else": 1}, Context.SHORT),
         ],
