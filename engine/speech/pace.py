@@ -22,6 +22,7 @@ FLOOR_S = 1.0  # in less sound than this, Whisper hears nothing
 USUAL_S = 5.0  # a window of running speech
 FIT = 0.9  # share of the time that decoding may take when something is taken back
 CALM_S = 4.0  # before the first step back
+MODEL_CALM_S = 15.0  # before the chosen model comes back: two models spell differently
 LONGEST_CALM_S = 120.0
 RELAPSE_S = 60.0  # who falls behind so soon after a step back waits twice as long for the next
 FORGET_S = 30.0  # what decodes took so long ago says nothing about now
@@ -167,7 +168,8 @@ class Pace:
         if self._judge(at_s, until_s=at_s):
             return
         calm_s = at_s - max(self._behind_s, self._changed_s)
-        if self.level is not Level.NORMAL and calm_s > self._calm_s and self._would_fit(at_s):
+        needed_s = max(self._calm_s, MODEL_CALM_S) if self.level is Level.LIGHTER else self._calm_s
+        if self.level is not Level.NORMAL and calm_s > needed_s and self._would_fit(at_s):
             self._change(-1, at_s)
             self._returned_s = at_s
 
