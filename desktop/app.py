@@ -118,6 +118,7 @@ class App(QObject):
         # What the engine says, to those who show it.
         bridge.caption_changed.connect(overlay.captions.show_caption)
         bridge.caption_changed.connect(transcript.take_caption)
+        bridge.caption_changed.connect(controls.show_language)
         bridge.gap_found.connect(transcript.take_gap)
         bridge.state_changed.connect(controls.show_state)
         bridge.state_changed.connect(tray.show_state)

@@ -72,6 +72,7 @@ MODEL = QT_TRANSLATE_NOOP("undertext", "Model")
 MODEL_TIP = QT_TRANSLATE_NOOP("undertext", "The model that listens, its language, and your names and terms")
 MODEL_BEST = QT_TRANSLATE_NOOP("undertext", "The best that is here")
 LANGUAGE = QT_TRANSLATE_NOOP("undertext", "Language")
+LANGUAGE_HEARD = QT_TRANSLATE_NOOP("undertext", "auto: {language}")
 LANGUAGE_AUTO = QT_TRANSLATE_NOOP("undertext", "As it is heard")
 TRANSLATE = QT_TRANSLATE_NOOP("undertext", "Translate into English")
 TRANSLATE_NOT = QT_TRANSLATE_NOOP(

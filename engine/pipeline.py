@@ -18,7 +18,7 @@ from engine.settings import TRANSLATE, EngineSettings
 from engine.speech.commit import CommitPolicy, LocalAgreement, plain
 from engine.speech.display import Steadiness
 from engine.speech.guard import judge
-from engine.speech.language import Language
+from engine.speech.language import ENOUGH_S, Language
 from engine.speech.pace import Pace
 from engine.speech.segments import Segments
 from engine.speech.vad import FRAME, Edge, Hysteresis, SpeechDetector
@@ -87,6 +87,7 @@ class Pipeline:
         self._said: deque[str] = deque(maxlen=REMEMBERED)
         self._withheld: list[Withheld] = []  # by the newest decode
         self._given_up = False  # what it withheld will not be decoded again
+        self._begun = 0  # where the utterance begins
         self._closed = 0  # no window reaches back before this
         self._probabilities: deque[tuple[int, float]] = deque(maxlen=samples(HISTORY_S) // FRAME)
         self.updates = 0
@@ -178,8 +179,8 @@ class Pipeline:
         self._probabilities.append((start, probability))
         edge = self._hysteresis.update(probability, start)
         if edge is Edge.STARTED:
-            start = max(self._closed, self._hysteresis.started - self._pad)
-            self._plan.begin(start, fresh=not self._language.settled)
+            self._begun = max(self._closed, self._hysteresis.started - self._pad)
+            self._plan.begin(self._begun)
             self._said.clear()
         elif edge is Edge.ENDED:
             yield from self._update(self._hysteresis.last_speech + self._pad, closing=True)
@@ -193,7 +194,10 @@ class Pipeline:
             return
         yield from self._make_room(now, longest_s)
         self._withheld, self._given_up = [], closing
+        written = self._language.written
         words = self._recognize(now, closing=closing) if self._plan.start(now) < now else ()
+        if written not in {"", self._language.written}:
+            yield from self._segments.publish((), (), closing=True, heard=now, language=written)
         count = self._final(words, now, closing=closing)
         self._plan.commit(words[:count])
         self._said.extend(plain(word.text) for word in words[:count])
@@ -228,23 +232,55 @@ class Pipeline:
 
     def _recognize(self, now: int, *, closing: bool) -> tuple[Word, ...]:
         """Return what was probably said in the window that ends at sample `now`, after what is committed."""
-        plan, language = self._plan, self._language
-        start = plan.start(now)
-        prompt = plan.prompt if language.settled else ""  # text in one language would bias the ear for another
-        sound = self._history.view(start, now)[:, 0]
-        thorough = closing and self.pace.thorough
-        window = Window(sound, start, prompt, tuple(plan.words), language.ask, thorough)
-        hypothesis = self._decode(window)
-        before = language.spoken
-        language.heard(hypothesis, len(sound), closing=closing)
+        language, thorough = self._language, closing and self.pace.thorough
+        hypothesis = None if language.settled else self._settle(now, closing=closing)
         if not language.settled:
             return ()
-        if hypothesis.language != language.spoken:
-            hypothesis = self._decode(replace(window, language=language.spoken))
-        if before not in {"", language.spoken}:
-            plan.clear()
+        window = self._window(now, thorough=thorough)
+        if hypothesis is None or closing or hypothesis.language != language.spoken:
+            hypothesis = self._decode(window)
+        if language.wavers(hypothesis, closing=closing) and self._changes_language(window):
+            window = self._window(now, thorough=thorough)
+            hypothesis = self._decode(window)
         words = self._believed(hypothesis, window.prefix, ())
         return (*words, *self._unheard(window, words)) if thorough else words
+
+    def _window(self, now: int, *, thorough: bool) -> Window:
+        plan = self._plan
+        start = plan.start(now)
+        sound = self._history.view(start, now)[:, 0]
+        return Window(sound, start, plan.prompt, tuple(plan.words), self._language.spoken, thorough)
+
+    def _settle(self, now: int, *, closing: bool) -> Hypothesis:
+        """Hear which language the utterance is in, and what is said in it.
+
+        Its own sound alone is heard: text and sound of the utterance before would bias the ear for their language.
+        They stay as context when it is the same, and are dropped when it is another.
+        """
+        plan, language, before = self._plan, self._language, self._language.spoken
+        start = max(self._begun, plan.start(now))
+        hypothesis = self._decode(Window(self._history.view(start, now)[:, 0], start))
+        language.heard(hypothesis, now - start, closing=closing)
+        if before not in {"", language.spoken}:
+            plan.begin(start, fresh=True)
+            plan.clear()
+        return hypothesis
+
+    def _changes_language(self, window: Window) -> bool:
+        """Listen to the last seconds of a window anew; if another language is clearly heard, drop all context.
+
+        The new language begins in the last committed word at the earliest: what is not understood is given to the word
+        before it, so that its end says little.
+        """
+        latest = window.samples[-samples(ENOUGH_S) :]
+        start = window.stop - len(latest)
+        if not self._language.changes(self._decode(Window(latest, start))):
+            return False
+        self._plan.skip(max(start, window.prefix[-1].start) if window.prefix else start)
+        self._plan.clear()
+        self._policy.reset()
+        self._steadiness.reset()
+        return True
 
     def _unheard(self, window: Window, words: tuple[Word, ...]) -> tuple[Word, ...]:
         """Return what was said after the last word of a hypothesis that ended too soon.

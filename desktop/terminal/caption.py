@@ -203,7 +203,7 @@ def _ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
 
 def _watch(events: queue.SimpleQueue[Event]) -> int:
     """Show events until the session rests; return the exit code."""
-    failed, level = False, Level.NORMAL
+    failed, level, language = False, Level.NORMAL, ""
     with _view() as view:
         while True:
             event = events.get()
@@ -212,6 +212,10 @@ def _watch(events: queue.SimpleQueue[Event]) -> int:
             if isinstance(event, Stats) and event.level is not level:
                 level = event.level
                 view.note(LEVELS[level])
+            if isinstance(event, Caption) and event.committed and event.language != language:
+                if language:
+                    view.note(f"The language is now {event.language}.")
+                language = event.language
             if isinstance(event, StateChange) and event.state in {State.IDLE, State.FAILED}:
                 return 2 if failed else 0
 

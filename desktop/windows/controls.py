@@ -19,7 +19,7 @@ from desktop.windows.session_panel import SessionPanel
 from desktop.windows.source_picker import SourcePicker
 from desktop.windows.theme import app_icon
 from desktop.windows.widgets import Banner, Button, Paragraph, Switch, label, line
-from engine.records import Failure, State, StateChange, Stats
+from engine.records import Caption, Failure, State, StateChange, Stats
 
 _WIDTH = 420
 
@@ -98,6 +98,10 @@ class Controls(QWidget):
     def show_model(self, name: str) -> None:
         """Show which model listens."""
         self._model.show_model(name)
+
+    def show_language(self, caption: Caption) -> None:
+        """Show in which language a caption is."""
+        self._model.show_heard(caption.language)
 
     def show_devices(self, devices: Sequence[Device]) -> None:
         """Show what can be captured; with nothing, say what to do."""

@@ -1,4 +1,4 @@
-"""Which model listens, for which language and which names: a small button in the window's head, with a menu."""
+"""Which model listens, for which language and names: a small button in the window's head, with a menu."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -41,6 +41,7 @@ class ModelMenu(QPushButton):
         self._models = models
         self._choice = EngineChoice()
         self._loaded = ""
+        self._heard = ""
         self._menu = QMenu(self, toolTipsVisible=True)
         self._menu.aboutToShow.connect(self._fill)
         self.setMenu(self._menu)
@@ -55,10 +56,18 @@ class ModelMenu(QPushButton):
         self._loaded = name
         self._show()
 
+    def show_heard(self, code: str) -> None:
+        """Show which language is spoken, where it was not chosen."""
+        if code != self._heard:
+            self._heard = code
+            self._show()
+
     def _show(self) -> None:
         shown = self._loaded or tr(texts.MODEL_NONE)
         if self._choice.language != AUTO:
             shown += f" · {language_name(self._choice.language)}"
+        elif self._heard and self._choice.task != TRANSLATE:  # captions of a translation are in English
+            shown += f" · {tr(texts.LANGUAGE_HEARD, language=language_name(self._heard))}"
         if self._choice.task == TRANSLATE:
             shown += f" → {language_name(ENGLISH)}"
         self.setText(shown)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from engine.audio.sources import FileSource
 from engine.pipeline import Pipeline
-from engine.records import AudioBlock, Caption, Doubt, Gap, Interruption, Withheld
+from engine.records import AudioBlock, Caption, Doubt, Gap, Hypothesis, Interruption, Withheld
 from engine.speech.loops import MOST_ROUNDS
 from engine.units import samples
 from engine.whisper.recognizer import Context, ScriptedRecognizer
@@ -97,6 +97,52 @@ def test_what_is_withheld_of_a_span_that_is_given_up_is_told():
     speech = np.concatenate([np.zeros(samples(1)), np.full(samples(15), 0.9)]).astype(np.float32)[:, None]
     events = pipeline(Everywhere(script)).feed(AudioBlock(speech, RATE))
     assert [(event.reason, event.text) for event in events] == [(Doubt.UNHEARD, "w0")]
+
+
+class Polyglot:
+    """Hears one script; understands it badly where it is asked for the wrong language."""
+
+    context, languages = Context.SHORT, ("en", "fr")
+
+    def __init__(self, spoken):
+        self.spoken = spoken  # sample → code
+
+    def recognize(self, window):
+        right = self.spoken(window.stop)
+        wrong = window.language not in {"auto", right}
+        words = ScriptedRecognizer(SCRIPT).recognize(window).words
+        words = tuple(replace(word, text=f"{word.text}?") for word in words) if wrong else words
+        language = window.language if wrong else right
+        return Hypothesis(words, language, 1.0 if wrong else 0.95, -1.2 if wrong else -0.3, 0.0)
+
+
+@pytest.mark.parametrize("changed_s", [4.5, 9.5])
+def test_another_language_is_followed_after_a_pause_and_without_one(changed_s):
+    captioning = pipeline(Polyglot(lambda at: "fr" if at > samples(changed_s) else "en"))
+    events = [event for event in captioning.feed(AudioBlock(sound(), RATE)) if event.final]
+    languages = [event.language for event in events]
+    assert languages == sorted(languages)
+    assert set(languages) == {"en", "fr"}
+    late = [word for event in events for word in event.words if word.start > samples(changed_s + 1.5)]
+    assert late
+    assert not any(word.text.endswith("?") for word in late)
+
+
+def test_the_same_language_again_keeps_its_context():
+    asked = []
+
+    class Listening(Polyglot):
+        def recognize(self, window):
+            asked.append(window)
+            return super().recognize(window)
+
+    captioning = pipeline(Listening(lambda _: "en"))
+    captioning.feed(AudioBlock(sound(), RATE))
+    second = [window for window in asked if samples(5.2) < window.stop < samples(7.4)]
+    assert [window.language for window in second].count("auto") == 1
+    assert (second[0].prefix, second[0].prompt) == ((), "")
+    assert second[1].prefix == tuple(word for word in SCRIPT if word.stop <= samples(4))[-len(second[1].prefix) :]
+    assert second[1].prefix
 
 
 class Everywhere(ScriptedRecognizer):

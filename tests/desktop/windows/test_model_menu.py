@@ -96,3 +96,11 @@ def test_names_and_terms_are_asked_for_and_told(menu, qtbot):
     with qtbot.waitSignal(menu.chosen) as told:
         dialog._save.click()
     assert told.args == [EngineChoice(model="base", vocabulary=("Aoife", "ComfyUI"))]
+
+
+def test_the_language_that_is_heard_is_shown_where_none_was_chosen(menu):
+    menu.show_model("base")
+    menu.show_heard("de")
+    assert menu.text() == "base · auto: Deutsch"
+    menu.show_choice(EngineChoice(language="fr"))
+    assert menu.text() == "base · Français"

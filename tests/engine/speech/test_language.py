@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from engine.records import Hypothesis
-from engine.speech.language import Language
+from engine.records import Hypothesis, Word
+from engine.speech.language import TELLING, Language
 from engine.units import samples
 
 
@@ -47,3 +49,41 @@ def test_a_translation_is_written_in_english_and_heard_as_it_is_spoken():
     language = Language(translated=True)
     hear(language, "fr", 0.95)
     assert (language.spoken, language.ask, language.written) == ("fr", "fr", "en")
+
+
+def understand(language, logprob, *, closing=False):
+    words = (Word(" so", 0, 1, 1.0),) * TELLING
+    return language.wavers(Hypothesis(words, language.spoken, 1.0, logprob, 0.0), closing=closing)
+
+
+def test_the_same_language_again_is_taken_at_once():
+    language = Language()
+    hear(language, "fr", 0.95)
+    language.utterance_ended()
+    assert hear(language, "fr", 0.6) == ("fr", True)
+
+
+def test_who_understands_less_for_two_windows_wavers():
+    language = Language(spoken="en", settled=True)
+    assert [understand(language, logprob) for logprob in (-0.3, -1.1, -0.3, -1.1, -1.1)] == [0, 0, 0, 0, 1]
+
+
+def test_at_the_end_of_an_utterance_one_window_is_enough():
+    assert understand(Language(spoken="en", settled=True), -1.1, closing=True)
+
+
+def test_who_was_told_does_not_waver():
+    assert not understand(Language("en"), -3.0, closing=True)
+
+
+@given(st.floats(-2.5, -0.5))
+def test_who_stays_hard_to_understand_is_soon_asked_about_no_more(logprob):
+    language = Language(spoken="en", settled=True)
+    assert sum(understand(language, logprob) for _ in range(100)) <= 6
+
+
+@pytest.mark.parametrize(("code", "certainty", "spoken"), [("fr", 0.95, "fr"), ("fr", 0.8, "en"), ("en", 1.0, "en")])
+def test_only_a_clear_other_language_is_followed(code, certainty, spoken):
+    language = Language(spoken="en", settled=True)
+    assert language.changes(Hypothesis((), code, certainty, 0.0, 0.0)) == (spoken != "en")
+    assert language.ask == spoken
