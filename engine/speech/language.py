@@ -88,8 +88,14 @@ class Language:
         return wavers
 
     def changes(self, hypothesis: Hypothesis) -> bool:
-        """Take what the model detected in the last seconds; whether it is clearly another language, now spoken."""
-        if hypothesis.language == self.spoken or hypothesis.language_probability < SURE:
+        """Take what the model detected, and understood in it, in the last seconds.
+
+        Returns:
+            Whether another language is spoken now: it is sure of one, or one is likely and it understands that one.
+        """
+        understood = hypothesis.avg_logprob >= self.level - FALL
+        needed = LIKELY if understood else SURE
+        if hypothesis.language == self.spoken or hypothesis.language_probability < needed:
             return False
         self.spoken, self.level = hypothesis.language, LEVEL
         return True

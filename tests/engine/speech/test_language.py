@@ -82,8 +82,17 @@ def test_who_stays_hard_to_understand_is_soon_asked_about_no_more(logprob):
     assert sum(understand(language, logprob) for _ in range(100)) <= 6
 
 
-@pytest.mark.parametrize(("code", "certainty", "spoken"), [("fr", 0.95, "fr"), ("fr", 0.8, "en"), ("en", 1.0, "en")])
-def test_only_a_clear_other_language_is_followed(code, certainty, spoken):
+@pytest.mark.parametrize(
+    ("code", "certainty", "logprob", "spoken"),
+    [
+        ("fr", 0.95, -2.0, "fr"),
+        ("fr", 0.8, -0.3, "fr"),
+        ("fr", 0.8, -2.0, "en"),
+        ("fr", 0.6, 0.0, "en"),
+        ("en", 1, 0, "en"),
+    ],
+)
+def test_only_a_clear_other_language_is_followed(code, certainty, logprob, spoken):
     language = Language(spoken="en", settled=True)
-    assert language.changes(Hypothesis((), code, certainty, 0.0, 0.0)) == (spoken != "en")
+    assert language.changes(Hypothesis((), code, certainty, logprob, 0.0)) == (spoken != "en")
     assert language.ask == spoken
