@@ -105,8 +105,18 @@ class CpuRecognizer:
     def _recognize(self, window: Window) -> Hypothesis:
         encoded = self._encode(window)
         language, certainty = self._language(encoded, window.language)
+        prompt = self._prompt.tokens(window.prompt)
+        hypothesis = self._decode(encoded, window, prompt, language, certainty)
+        if self._prompt.parroted(hypothesis.words):
+            prompt = self._prompt.tokens(window.prompt, terms=False)
+            hypothesis = self._decode(encoded, window, prompt, language, certainty)
+        return hypothesis
+
+    def _decode(
+        self, encoded: ctranslate2.StorageView, window: Window, prompt: list[int], language: str, certainty: float
+    ) -> Hypothesis:
         prefix = self._tokenizer.encode("".join(word.text for word in window.prefix))
-        prompt, opening = self._prompt.tokens(window.prompt), self._opening(language)
+        opening = self._opening(language)
         result = self._model.generate(
             encoded,
             [[*prompt, *opening, self._tokenizer.untimed, *prefix]],

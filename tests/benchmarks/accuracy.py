@@ -24,7 +24,9 @@ from desktop.wiring import Engine
 from engine.audio.sources import FileSource
 from engine.pipeline import Pipeline
 from engine.records import Caption, Heard
+from engine.settings import EngineSettings
 from engine.units import seconds
+from engine.vocabulary import terms_of
 
 GROUPS = ("native", "ljspeech", "read_pm", "speechocean", "long", "non_speech")
 NO_TRANSCRIPT = {"none", ""}
@@ -96,7 +98,8 @@ def offline(model: WhisperModel, path: Path) -> tuple[str, float]:
 
 def compare(name: str, options: argparse.Namespace) -> None:
     """Print the table of one model."""
-    engine = Engine(model=name)
+    terms = terms_of(options.vocabulary.read_text(encoding="utf-8")) if options.vocabulary else ()
+    engine = Engine(EngineSettings(vocabulary=terms), name)
     reference = WhisperModel(str(engine.installed.path), device="cpu", compute_type="int8", cpu_threads=1)
     print(f"\n{engine.installed.name}, {engine.installed.context.name} context, on {platform.processor() or 'cpu'}")
     print("| clips | words | offline WER | live WER | difference | words live | offline | CPU s/s live | offline |")
@@ -127,6 +130,7 @@ def main() -> None:
     parser.add_argument("--audio", type=Path, required=True)
     parser.add_argument("--groups", nargs="+", default=GROUPS, choices=GROUPS)
     parser.add_argument("--limit", type=int, default=0, help="clips of a group; 0 takes all")
+    parser.add_argument("--vocabulary", type=Path, help="names and terms for the live way, such as names.txt here")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     for name in options.models:

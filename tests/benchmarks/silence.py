@@ -23,6 +23,7 @@ from engine.pipeline import Pipeline
 from engine.records import AudioBlock, Caption, Heard, Withheld
 from engine.settings import EngineSettings
 from engine.units import SAMPLE_RATE, samples
+from engine.vocabulary import terms_of
 from tests.benchmarks.recordings import Recording, load
 from tests.benchmarks.sounds import sounds
 
@@ -131,10 +132,12 @@ def main() -> None:
     parser.add_argument("--audio", type=Path, required=True)
     parser.add_argument("--language", default="auto")
     parser.add_argument("--verbose", action="store_true", help="print what was written")
+    parser.add_argument("--vocabulary", type=Path, help="names and terms that must not leak, such as names.txt here")
     options = parser.parse_args()
+    terms = terms_of(options.vocabulary.read_text(encoding="utf-8")) if options.vocabulary else ()
     heard = [*recorded(options.audio), *((sound, False) for sound in sounds())]
     for model in options.models:
-        engine = Engine(EngineSettings(language=options.language), model)
+        engine = Engine(EngineSettings(language=options.language, vocabulary=terms), model)
         report(engine, heard, verbose=options.verbose)
 
 

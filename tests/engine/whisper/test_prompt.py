@@ -3,6 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import SettingsError
+from engine.records import Word
 from engine.vocabulary import check_terms, terms_of
 from engine.whisper.prompt import MAX_TERMS, MAX_TEXT, Prompt
 from engine.whisper.tokenizer import Tokenizer
@@ -51,3 +52,34 @@ def test_more_terms_than_fit_are_refused_by_number(tokenizer):
     Prompt(tokenizer, terms[:fitting])
     with pytest.raises(SettingsError):
         Prompt(tokenizer, terms[: fitting + 1])
+
+
+def said(text, probability):
+    return [Word(text, 0, 1, probability)]
+
+
+@pytest.mark.parametrize(
+    ("word", "probability", "parroted"),
+    [
+        (" ComfyUI", 0.08, False),
+        (" ComfyUI's.", 0.08, False),
+        (" ComfyUI", 0.01, True),
+        (" anna,", 0.01, True),
+        (" Comfite", 0.2, True),
+        (" comfort", 0.9, False),
+        (" elephant", 0.001, False),
+        ("", 0.0, False),
+    ],
+)
+def test_a_term_without_the_sound_of_it_comes_from_the_list(tokenizer, word, probability, parroted):
+    assert Prompt(tokenizer, TERMS).parroted(said(word, probability)) is parroted
+
+
+def test_without_terms_nothing_is_parroted(tokenizer):
+    assert not Prompt(tokenizer, ()).parroted(said(" ComfyUI", 0.0))
+
+
+def test_the_terms_can_be_left_out(tokenizer):
+    prompt = Prompt(tokenizer, TERMS)
+    assert prompt.tokens("And so", terms=False) == Prompt(tokenizer, ()).tokens("And so")
+    assert prompt.tokens("", terms=False) == []
