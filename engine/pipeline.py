@@ -7,30 +7,32 @@ into blocks changes nothing; only a caller who is late (`hurry`) skips updates t
 """
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
 from engine.audio.resample import Resampler
 from engine.audio.ring import Ring
-from engine.records import AudioBlock, Gap, Heard, Hypothesis, Interruption, Level, Samples, Window, Withheld, Word
+from engine.hearing import Hearing
+from engine.records import AudioBlock, Gap, Heard, Interruption, Level, Samples, Word
 from engine.settings import TRANSLATE, EngineSettings
-from engine.speech.commit import CommitPolicy, LocalAgreement, plain
+from engine.speech.commit import Certainty, CommitPolicy, LocalAgreement
 from engine.speech.display import Steadiness
-from engine.speech.guard import judge
-from engine.speech.language import ENOUGH_S, Language
+from engine.speech.language import Language
 from engine.speech.pace import Pace
 from engine.speech.segments import Segments
-from engine.speech.vad import FRAME, Edge, Hysteresis, SpeechDetector
+from engine.speech.vad import FRAME, Edge, Hysteresis, SpeechDetector, SpeechTrack
 from engine.speech.windows import WindowPlan
 from engine.units import samples, seconds
-from engine.whisper.recognizer import Context, Recognizer
+from engine.whisper.recognizer import Recognizer
 
 HISTORY_S = 40  # the longest window, and room for what arrives while it is decoded
-UNHEARD_S = 0.8  # speech after the last word of an utterance that is worth another look
+HUSH_S = 0.1  # of silence, between two words or inside one: wait whether it is a pause
+PAUSE_S = 0.25  # of silence: a good moment to listen, nothing is cut
+PAUSE_WORTH_S = 0.2  # in a pause a word is judged as if it lay so much farther from the edge
+PAUSE_CUT_S = 0.1  # after the last speech: where the next window may begin
 GIVE_UP_S = 3.0  # what an overlong window keeps uncommitted
-REMEMBERED = 40  # final words of an utterance that a loop may have begun in
 CUT_S = 0.3  # before the edge of a window, a word may be half
+TRANSLATED_S = 1.0  # a translation is reordered as it goes on: it needs two hypotheses, and this distance
 TOO_SLOW = "the machine was too slow for all that was said"
 
 
@@ -47,8 +49,6 @@ class Pipeline:
 
     Attributes:
         heard: Samples taken in, gaps included: the session's time.
-        updates: Windows decoded so far.
-        decode_s: Wall time of the last one.
         pace: What is given up when the machine is too slow; nothing where it is not told what waits.
         skipped: Samples of speech left out for want of time.
         clock: As given.
@@ -65,33 +65,37 @@ class Pipeline:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         settings = settings or EngineSettings()
-        self._chosen = self._recognizer = recognizer
+        translated = settings.task == TRANSLATE
+        several = len(recognizer.languages) > 1
+        language = Language(settings.language if several else recognizer.languages[0], translated=translated)
+        self.clock = clock
+        self._chosen = recognizer
         self._load_lighter = lighter
         self._step_s = settings.window.step_s
-        self.clock = clock
         self.pace = Pace(self._step_s or recognizer.context.step_s, lighter=lighter is not None)
         self._pad = samples(settings.speech.pad_s)
         self._detector = detector or SpeechDetector()
         self._hysteresis = Hysteresis(settings.speech)
-        self._policy = policy or LocalAgreement()
-        self._plan = WindowPlan(settings.window, samples(settings.window.step_s or recognizer.context.step_s))
-        several = len(recognizer.languages) > 1
-        self._language = Language(
-            settings.language if several else recognizer.languages[0], translated=settings.task == TRANSLATE
-        )
-        self._steadiness = Steadiness()
-        self._segments = Segments(settings.segment)
+        self._track = SpeechTrack(samples(HISTORY_S))
         self._resampler: Resampler | None = None
         self._history = Ring(samples(HISTORY_S))
+        self._policy = policy or (LocalAgreement(TRANSLATED_S) if translated else Certainty())
+        self._plan = WindowPlan(settings.window, samples(self._step_s or recognizer.context.step_s))
+        self._hearing = Hearing(
+            recognizer,
+            language,
+            history=self._history,
+            plan=self._plan,
+            pace=self.pace,
+            evidence=self._track.highest,
+            clock=clock,
+        )
+        self._language = language
+        self._steadiness = Steadiness()
+        self._segments = Segments(settings.segment)
         self._framed = 0  # where the next VAD frame begins
-        self._said: deque[str] = deque(maxlen=REMEMBERED)
-        self._withheld: list[Withheld] = []  # by the newest decode
-        self._given_up = False  # what it withheld will not be decoded again
-        self._begun = 0  # where the utterance begins
+        self._pending: tuple[Word, ...] = ()  # the words of the last window that are not final
         self._closed = 0  # no window reaches back before this
-        self._probabilities: deque[tuple[int, float]] = deque(maxlen=samples(HISTORY_S) // FRAME)
-        self.updates = 0
-        self.decode_s = 0.0
         self.skipped = 0
 
     @property
@@ -103,6 +107,16 @@ class Pipeline:
     def speaking(self) -> bool:
         """Whether somebody speaks now."""
         return self._hysteresis.speaking
+
+    @property
+    def updates(self) -> int:
+        """Windows decoded so far."""
+        return self._hearing.updates
+
+    @property
+    def decode_s(self) -> float:
+        """Wall time of the last one."""
+        return self._hearing.decode_s
 
     def recent(self, length: int) -> Samples:
         """Return the last samples, at most `length` of them; good until the next `feed`."""
@@ -128,7 +142,7 @@ class Pipeline:
             recognizer = self._load_lighter() or recognizer
             if recognizer is self._chosen:
                 self.pace.forgo_lighter()
-        self._recognizer = recognizer
+        self._hearing.recognizer = recognizer
         self._plan.step = samples((self._step_s or recognizer.context.step_s) * self.pace.stretch)
 
     def _take(self, item: AudioBlock, *, hurry: bool) -> Iterator[Heard]:
@@ -145,8 +159,8 @@ class Pipeline:
         self._flush()
         yield from self._listen(hurry=True)
         if self.speaking:
+            yield from self._close()
             self._hysteresis.end()
-            yield from self._update(self.heard, closing=True)
         self._detector.reset()
         self._framed = self.heard
 
@@ -176,47 +190,86 @@ class Pipeline:
     def _turn(self, probability: float, start: int, *, hurry: bool) -> Iterator[Heard]:
         """Take one VAD frame: speech begins, goes on, or ends."""
         now = start + FRAME
-        self._probabilities.append((start, probability))
+        self._track.add(start, probability)
         edge = self._hysteresis.update(probability, start)
         if edge is Edge.STARTED:
-            self._begun = max(self._closed, self._hysteresis.started - self._pad)
-            self._plan.begin(self._begun)
-            self._said.clear()
+            begun = max(self._closed, self._hysteresis.started - self._pad)
+            self._plan.begin(begun)
+            self._hearing.begin(begun)
         elif edge is Edge.ENDED:
-            yield from self._update(self._hysteresis.last_speech + self._pad, closing=True)
-        elif self.speaking and not hurry and self._plan.due(now):
-            yield from self._update(now, closing=False)
+            yield from self._close()
+        elif self.speaking and not hurry and self._due(now):
+            yield from self._update(now)
 
-    def _update(self, now: int, *, closing: bool) -> Iterator[Heard]:
+    def _due(self, now: int) -> bool:
+        """Whether to decode now: once a step while somebody speaks, once in every pause, and not again in it."""
+        silence = now - self._hysteresis.last_speech
+        if silence >= samples(PAUSE_S):
+            return not self._listened_to_the_end
+        return silence < samples(HUSH_S) and self._plan.due(now)
+
+    @property
+    def _listened_to_the_end(self) -> bool:
+        """Whether the last window held all that was said, and the pause after it."""
+        return self._plan.decoded >= self._hysteresis.last_speech + samples(PAUSE_S)
+
+    def _update(self, now: int, *, closing: bool = False) -> Iterator[Heard]:
         """Decode the window that ends at sample `now`, and commit what is final in it."""
         longest_s = self.pace.longest_s(now, self.clock())
         if not (longest_s or closing):
             return
+        self._plan.resume(self._hysteresis.last_speech)
         yield from self._make_room(now, longest_s)
-        self._withheld, self._given_up = [], closing
-        written = self._language.written
-        words = self._recognize(now, closing=closing) if self._plan.start(now) < now else ()
-        if written not in {"", self._language.written}:
+        paused = closing or now - self._hysteresis.last_speech >= samples(PAUSE_S)
+        words = yield from self._listen_again(now, paused=paused)
+        count, given_up = self._final(words, now, paused=paused)
+        words, final = words[count:], self._commit(words[:count], now)
+        self._plan.decoded, self._pending = now, words
+        if paused and final and not words:
+            self._plan.pause(min(now, self._hysteresis.last_speech + samples(PAUSE_CUT_S)))
+        shown = self._steadiness.shown((*final, *words), now, count, settled=paused)
+        yield from self._segments.publish(final, shown, closing=False, heard=now, language=self._language.written)
+        if given_up:
+            yield from self._hearing.withheld
+
+    def _close(self) -> Iterator[Heard]:
+        """The utterance has ended: everything is final."""
+        if not self._listened_to_the_end:
+            yield from self._update(min(self.heard, self._hysteresis.last_speech + self._pad), closing=True)
+        self._closed = self._plan.decoded
+        final, self._pending = self._commit(self._pending, self._closed), ()
+        self._reset()
+        self._language.utterance_ended()
+        yield from self._segments.publish(final, (), closing=True, heard=self._closed, language=self._language.written)
+        yield from self._hearing.withheld
+        self._hearing.withheld = []
+
+    def _listen_again(self, now: int, *, paused: bool) -> Generator[Heard, None, tuple[Word, ...]]:
+        """Return the words of the window that ends at sample `now`; another language begins another segment."""
+        spoken, written = self._language.spoken, self._language.written
+        if self._plan.span(now).start >= now:
+            return ()
+        words = self._hearing.words(now, self._hysteresis.last_speech, paused=paused)
+        if spoken not in {"", self._language.spoken}:
+            self._reset()
             yield from self._segments.publish((), (), closing=True, heard=now, language=written)
-        count = self._final(words, now, closing=closing)
-        self._plan.commit(words[:count])
-        self._said.extend(plain(word.text) for word in words[:count])
-        self._plan.decoded(now)
-        shown = count + self._steadiness.shown(words[count:], now, count)
-        if closing:
-            self._policy.reset()
-            self._steadiness.reset()
-            self._language.utterance_ended()
-            self._closed = now
-        yield from self._segments.publish(
-            words[:count], words[count:shown], closing=closing, heard=now, language=self._language.written
-        )
-        if self._given_up:
-            yield from self._withheld
+        return words
+
+    def _commit(self, words: tuple[Word, ...], heard: int) -> tuple[Word, ...]:
+        """Make words final, and return them: they end with what was heard."""
+        words = tuple(replace(word, start=min(word.start, heard), stop=min(word.stop, heard)) for word in words)
+        self._plan.commit(words)
+        self._hearing.believe(words)
+        return words
+
+    def _reset(self) -> None:
+        """Forget the hypotheses before: the next words do not follow from them."""
+        self._policy.reset()
+        self._steadiness.reset()
 
     def _make_room(self, now: int, longest_s: float) -> Iterator[Heard]:
         """Leave out of the window that ends at sample `now` what it has no room for: context, then the oldest sound."""
-        start = self._plan.start(now)
+        start = self._plan.span(now).start
         if seconds(now - start) <= longest_s:
             return
         heard = max(start, self._plan.words[-1].stop) if self._plan.words else start
@@ -224,117 +277,25 @@ class Pipeline:
         self._plan.skip(edge)
         heard, stop = max(heard, self._hysteresis.started), min(edge, self._hysteresis.last_speech)
         if stop > heard:
-            self._policy.reset()
-            self._steadiness.reset()
+            self._reset()
             self.skipped += stop - heard
             yield from self._segments.publish((), (), closing=True, heard=heard, language=self._language.written)
             yield Gap(heard, stop, TOO_SLOW)
 
-    def _recognize(self, now: int, *, closing: bool) -> tuple[Word, ...]:
-        """Return what was probably said in the window that ends at sample `now`, after what is committed."""
-        language, thorough = self._language, closing and self.pace.thorough
-        hypothesis = None if language.settled else self._settle(now, closing=closing)
-        if not language.settled:
-            return ()
-        window = self._window(now, thorough=thorough)
-        if hypothesis is None or closing or hypothesis.language != language.spoken:
-            hypothesis = self._decode(window)
-        if language.wavers(hypothesis, closing=closing) and self._changes_language(window):
-            window = self._window(now, thorough=thorough)
-            hypothesis = self._decode(window)
-        words = self._believed(hypothesis, window.prefix, ())
-        return (*words, *self._unheard(window, words)) if thorough else words
-
-    def _window(self, now: int, *, thorough: bool) -> Window:
-        plan = self._plan
-        start = plan.start(now)
-        sound = self._history.view(start, now)[:, 0]
-        return Window(sound, start, plan.prompt, tuple(plan.words), self._language.spoken, thorough)
-
-    def _settle(self, now: int, *, closing: bool) -> Hypothesis:
-        """Hear which language the utterance is in, and what is said in it.
-
-        Its own sound alone is heard: text and sound of the utterance before would bias the ear for their language.
-        They stay as context when it is the same, and are dropped when it is another.
-        """
-        plan, language, before = self._plan, self._language, self._language.spoken
-        start = max(self._begun, plan.start(now))
-        hypothesis = self._decode(Window(self._history.view(start, now)[:, 0], start))
-        language.heard(hypothesis, now - start, closing=closing)
-        if before not in {"", language.spoken}:
-            plan.begin(start, fresh=True)
-            plan.clear()
-        return hypothesis
-
-    def _changes_language(self, window: Window) -> bool:
-        """Listen to the last seconds of a window anew; if another language is clearly heard, drop all context.
-
-        The new language begins in the last committed word at the earliest: what is not understood is given to the word
-        before it, so that its end says little.
-        """
-        latest = window.samples[-samples(ENOUGH_S) :]
-        start = window.stop - len(latest)
-        if not self._language.changes(self._decode(Window(latest, start))):
-            return False
-        self._plan.skip(max(start, window.prefix[-1].start) if window.prefix else start)
-        self._plan.clear()
-        self._policy.reset()
-        self._steadiness.reset()
-        return True
-
-    def _unheard(self, window: Window, words: tuple[Word, ...]) -> tuple[Word, ...]:
-        """Return what was said after the last word of a hypothesis that ended too soon.
-
-        Whisper may take a phrase for the end of a sentence and write no more, though the speech went on. What it left
-        out is then decoded by itself.
-        """
-        known = (*window.prefix, *words)
-        start = known[-1].stop if known else window.start
-        if self._hysteresis.last_speech - start < samples(UNHEARD_S):
-            return ()
-        text = window.prompt + "".join(word.text for word in known)
-        tail = replace(window, samples=window.samples[start - window.start :], start=start, prompt=text, prefix=())
-        return self._believed(self._decode(replace(tail, language=self._language.spoken)), window.prefix, words)
-
-    def _believed(self, hypothesis: Hypothesis, prefix: tuple[Word, ...], before: tuple[Word, ...]) -> tuple[Word, ...]:
-        """Return what was probably said, after a prefix and the words before it; keep the rest for the record."""
-        said = (*self._said, *(plain(word.text) for word in before))
-        judgement = judge(hypothesis, self._evidence, said, (*prefix, *before))
-        told = max((withheld.stop for withheld in self._withheld), default=0)
-        self._withheld += [withheld for withheld in judgement.withheld if withheld.stop > told]
-        return judgement.words
-
-    def _decode(self, window: Window) -> Hypothesis:
-        began = self.clock()
-        hypothesis = self._recognizer.recognize(window)
-        done = self.clock()
-        self.decode_s = done - began
-        padded = self._recognizer.context is Context.PADDED
-        self.pace.decoded(len(window.samples), self.decode_s, done, padded=padded)
-        self.updates += 1
-        return hypothesis
-
-    def _final(self, words: tuple[Word, ...], now: int, *, closing: bool) -> int:
-        """Return how many of the words are final."""
-        if closing:
-            return len(words)
-        agreed = self._policy.agreed(words, now)
-        if self.pace.is_last_look(now - self._plan.start(now)):
+    def _final(self, words: tuple[Word, ...], now: int, *, paused: bool) -> tuple[int, bool]:
+        """Return how many of the words are final, and whether the rest of the window is given up."""
+        agreed = self._policy.agreed(words, now + samples(PAUSE_WORTH_S) if paused else now)
+        if self.pace.is_last_look(now - self._plan.span(now).start):
             self._policy.reset()
-            self._given_up = True
-            return max(agreed, sum(word.stop <= now - samples(CUT_S) for word in words))
+            return max(agreed, sum(word.stop <= now - samples(CUT_S) for word in words)), True
         if not self._plan.overlong(now):
-            return agreed
+            return agreed, False
         edge = now - samples(GIVE_UP_S)
         forced = sum(word.stop <= edge for word in words)
         if forced > agreed:
             self._policy.reset()
         elif not agreed:
             self._plan.skip(edge)
-            self._given_up = True
-            self._withheld = [withheld for withheld in self._withheld if withheld.start < edge]
-        return max(agreed, forced)
-
-    def _evidence(self, start: int, stop: int) -> float:
-        """Return the highest speech probability between two samples."""
-        return max((p for at, p in self._probabilities if at < stop and at + FRAME > start), default=0.0)
+            self._hearing.withheld = [one for one in self._hearing.withheld if one.start < edge]
+            return 0, True
+        return max(agreed, forced), False

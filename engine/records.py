@@ -68,7 +68,7 @@ class Word:
         text: Joined without anything between, words give the text.
         start: First sample of the word.
         stop: One past its last sample.
-        probability: The model's own, 0..1.
+        probability: The model's own, 0..1, of the token of the word that it is least sure of.
     """
 
     text: str
@@ -87,8 +87,7 @@ class Window:
         prompt: Text that came before the window; the model sees it as context.
         prefix: Words already committed inside the window; the hypothesis goes on after them.
         language: ISO 639-1 code of what is spoken, or "auto" to have it detected.
-        closing: The speech has ended: what is heard now becomes final, so it is worth a wider search (not asked for
-            where the machine is too slow for that).
+        thorough: Worth a wider search.
     """
 
     samples: Samples
@@ -96,7 +95,7 @@ class Window:
     prompt: str = ""
     prefix: tuple[Word, ...] = ()
     language: str = "auto"
-    closing: bool = False
+    thorough: bool = False
 
     @property
     def stop(self) -> int:

@@ -64,6 +64,7 @@ ROOMS = (
     "engine.transcript.replay",
     "engine.transcript.library",
     "engine.transcript.export",
+    "engine.hearing",
     "engine.pipeline",
     "engine.run",
     "engine.session",

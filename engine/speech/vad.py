@@ -3,6 +3,7 @@
 The network comes with faster-whisper (MIT) as an ONNX file; only the file is used, the package is not imported.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 from importlib.util import find_spec
@@ -124,3 +125,22 @@ class Hysteresis:
     def end(self) -> None:
         """The stream broke off: nobody speaks."""
         self.speaking, self._rising = False, None
+
+
+class SpeechTrack:
+    """The speech probabilities of the last sound, to be asked for evidence.
+
+    Args:
+        length: Samples that are remembered.
+    """
+
+    def __init__(self, length: int) -> None:
+        self._probabilities: deque[tuple[int, float]] = deque(maxlen=length // FRAME)
+
+    def add(self, start: int, probability: float) -> None:
+        """Take the next frame, which begins at sample `start`."""
+        self._probabilities.append((start, probability))
+
+    def highest(self, start: int, stop: int) -> float:
+        """Return the highest probability between two samples; 0 where nothing is remembered."""
+        return max((p for at, p in self._probabilities if at < stop and at + FRAME > start), default=0.0)

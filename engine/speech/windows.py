@@ -1,7 +1,8 @@
 """Which span to decode next (pure).
 
-A window reaches from a word boundary some seconds before the first uncommitted word to now. The committed words in
-it go in as a forced prefix, the text before it as prompt: so windows stay short however long somebody speaks.
+A window reaches from a word boundary some seconds before the first uncommitted word to now, or from the last pause. The
+committed words in it go in as a forced prefix, the text before it as prompt: so windows stay short however long
+somebody speaks.
 """
 
 from dataclasses import dataclass, field
@@ -9,6 +10,23 @@ from dataclasses import dataclass, field
 from engine.records import Word
 from engine.settings import WindowSettings
 from engine.units import samples
+
+LONGEST_WINDOW_WORDS = 120  # as many are spoken in 30 s, and no more
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A window to come.
+
+    Attributes:
+        start: Its first sample.
+        prefix: The committed words in it.
+        prompt: The text before it.
+    """
+
+    start: int
+    prefix: tuple[Word, ...] = ()
+    prompt: str = ""
 
 
 @dataclass(slots=True)
@@ -18,78 +36,68 @@ class WindowPlan:
     Attributes:
         settings: Lengths.
         step: Samples between two updates.
-        words: Committed words that may still stand in a window, in order.
-        earlier: Words before those, as text: the prompt.
+        words: The last committed words, in order.
+        decoded: Where the last window ended.
     """
 
     settings: WindowSettings
     step: int
     words: list[Word] = field(default_factory=list)
-    earlier: list[str] = field(default_factory=list)
-    _start: int = 0
-    _decoded: int = 0
+    decoded: int = 0
+    _first: int = 0  # no window begins before this
+    _pause: int = 0  # nobody speaks there, and what was said before is final
 
-    def begin(self, start: int, *, fresh: bool = False) -> None:
-        """Speech begins at sample `start`; short pauses keep what was said before them in the window.
-
-        Args:
-            start: First sample of the speech.
-            fresh: Keep nothing: the window shall hold this utterance alone.
-        """
-        kept = not fresh and self.words and start - self.words[-1].stop <= samples(self.settings.context_gap_s)
-        if not kept:
-            self._forget(len(self.words))
-            self._start = start
-        self._decoded = start
+    def begin(self, start: int) -> None:
+        """An utterance begins at sample `start`; what was said long before says nothing about it."""
+        self._first, self._pause, self.decoded = start, 0, start
+        if self.words and start - self.words[-1].stop > samples(self.settings.prompt_gap_s):
+            self.words.clear()
 
     def due(self, now: int) -> bool:
         """Whether a step has passed since the last update."""
-        return now - self._decoded >= self.step
+        return now - self.decoded >= self.step
 
-    def decoded(self, now: int) -> None:
-        """An update was made at sample `now`."""
-        self._decoded = now
+    def span(self, now: int) -> Span:
+        """Return where a window that ends now begins, and what is known of it and before.
 
-    def start(self, now: int) -> int:
-        """Return where a window that ends now begins, and drop what lies before it.
-
-        It is the first boundary between committed words at most `keep_s` before the last committed word's end.
+        It begins with the first word at most `keep_s` before the last committed word's end. That word stays in it,
+        because its sound says where the next begins; unless there is a pause behind it.
         """
-        if self.words:
+        inside = [index for index, word in enumerate(self.words) if word.start >= self._first]
+        at, start = len(self.words), self._first
+        if inside:
             earliest = self.words[-1].stop - samples(self.settings.keep_s)
-            passed = sum(word.start < earliest for word in self.words)
-            if passed:
-                # The last word always stays: its audio is the context that says where the next begins.
-                passed = min(passed, len(self.words) - 1)
-                self._start = max(self._start, self.words[passed].start)
-                self._forget(passed)
-        return min(self._start, now)
+            at = next((index for index in inside if self.words[index].start >= earliest), inside[-1])
+            start = self._first if at == inside[0] else self.words[at].start
+        before = self.words[max(0, at - self.settings.prompt_words) : at]
+        return Span(min(start, now), tuple(self.words[at:]), "".join(word.text for word in before))
+
+    def pause(self, at: int) -> None:
+        """Nobody spoke at sample `at`, and all that was said before is committed: go on from there with what follows.
+
+        A word is cut nowhere then, and no committed word has to be decoded again.
+        """
+        self._pause = at
+
+    def resume(self, last_speech: int) -> None:
+        """There was speech up to sample `last_speech`: leave behind what lies before the last pause, if it is after."""
+        if self._pause and last_speech > self._pause:
+            self._first, self._pause = max(self._first, self._pause), 0
 
     def overlong(self, now: int) -> bool:
         """Whether a window that ends now would wait too long for agreement."""
-        return now - self._start > samples(self.settings.cap_s)
+        return now - self.span(now).start > samples(self.settings.cap_s)
 
     def skip(self, to: int) -> None:
         """Give up what was not understood before sample `to`."""
-        self._forget(len(self.words))
-        self._start = max(self._start, to)
+        self._first = max(self._first, to)
 
     def commit(self, words: tuple[Word, ...]) -> None:
         """These words are final."""
         self.words.extend(words)
+        del self.words[: -LONGEST_WINDOW_WORDS - self.settings.prompt_words]
 
-    @property
-    def prompt(self) -> str:
-        """The text before the window."""
-        return "".join(self.earlier)
-
-    def clear(self) -> None:
-        """Forget all context: what follows has nothing to do with what was before."""
+    def clear(self, start: int) -> None:
+        """Forget all context: what follows, from sample `start` on, has nothing to do with what was before."""
         self.words.clear()
-        self.earlier.clear()
-
-    def _forget(self, count: int) -> None:
-        """Move the first words from the window into the prompt."""
-        self.earlier.extend(word.text for word in self.words[:count])
-        del self.words[:count]
-        del self.earlier[: max(0, len(self.earlier) - self.settings.prompt_words)]
+        self._first = max(self._first, start)

@@ -32,6 +32,7 @@ from engine.whisper.tokenizer import LANGUAGES, Tokenizer
 
 TOKENS_PER_SECOND = 9  # nobody speaks faster; more is a loop
 SPARE_TOKENS = 12
+AHEAD = 25  # positions behind the window, 0.5 s of silence, that a cut word may attend to
 
 
 def _threads(context: Context) -> int:
@@ -54,6 +55,20 @@ def tune_allocator() -> None:
         mallopt(-8, 1)  # M_ARENA_MAX: one heap, so that it is kept once
 
 
+@cache
+def widen_vectors() -> None:
+    """Let CTranslate2 use AVX-512 on AMD, where it takes AVX2 by itself: encoding is 10 to 15 % faster.
+
+    Must run before the first model is loaded. It would refuse to load where the processor lacks the instructions.
+    """
+    try:
+        about = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return  # not Linux, or not to be seen
+    if "AuthenticAMD" in about and set(about.split()) >= {"avx512f", "avx512cd", "avx512vl", "avx512dq", "avx512bw"}:
+        os.environ.setdefault("CT2_FORCE_CPU_ISA", "AVX512")
+
+
 class CpuRecognizer:
     """A Whisper model in CTranslate2's format, int8 on the processor.
 
@@ -70,6 +85,7 @@ class CpuRecognizer:
 
     def __init__(self, folder: Path, context: Context, settings: EngineSettings) -> None:
         tune_allocator()
+        widen_vectors()
         self.context = context
         self._beam = settings.beam
         self._translates = settings.task == TRANSLATE
@@ -120,8 +136,7 @@ class CpuRecognizer:
         result = self._model.generate(
             encoded,
             [[*prompt, *opening, self._tokenizer.untimed, *prefix]],
-            # A wide search for what still moves takes 0.4 points off tiny.en's error, and most of its punctuation.
-            beam_size=self._beam if window.closing else 1,
+            beam_size=self._beam if window.thorough else 1,
             max_length=_max_length(len(prompt) + len(opening) + 1, len(prefix), len(window.samples)),
             sampling_temperature=0,
             return_no_speech_prob=True,
@@ -169,8 +184,13 @@ class CpuRecognizer:
         prefix: list[int],
         tokens: list[int],
     ) -> tuple[tuple[Word, ...], float]:
-        """Return the new tokens as words with times, and their mean log-probability."""
-        positions = len(window.samples) // SAMPLES_PER_POSITION
+        """Return the new tokens as words with times, and their mean log-probability.
+
+        A word that the window cuts attends to the silence behind it: its end then lies up to half a second behind the
+        window. That tells it from one that has just ended, which the edge itself would not (premature words among
+        those that end at the edge: half as many).
+        """
+        positions = len(window.samples) // SAMPLES_PER_POSITION + AHEAD
         result = self._model.align(encoded, self._opening(language), [[*prefix, *tokens]], [2 * positions])[0]
         onsets = _onsets(result.alignments, len(prefix) + len(tokens), positions)
         probabilities = result.text_token_probs
@@ -179,7 +199,7 @@ class CpuRecognizer:
         for word in self._tokenizer.words(tokens, ENGLISH if self._translates else language):
             after = at + len(word.tokens)
             start, stop = (window.start + onsets[i] * SAMPLES_PER_POSITION for i in (at, after))
-            words.append(Word(word.text, start, stop, float(np.mean(probabilities[at:after]))))
+            words.append(Word(word.text, start, stop, float(np.min(probabilities[at:after]))))
             at = after
         return tuple(words), float(np.mean(np.log(np.maximum(probabilities[len(prefix) :], 1e-10))))
 

@@ -22,6 +22,7 @@ class Context:
         filled: The decoder is given 30 s all the same: behind what was encoded stands what the encoder makes of
             silence at those places, computed once.
         step_s: Sound between two updates with which a machine of two cores keeps up.
+        wide: The search is wide at every update, and not in pauses only.
 
     SHORT: For models that were made for it. FILLED: For stock models of which it was measured to harm nothing. PADDED:
     As they were trained; unless their decoder is shown 30 s, stock models loop.
@@ -32,6 +33,7 @@ class Context:
     least_s: float
     filled: bool
     step_s: float
+    wide: bool
 
     SHORT: ClassVar["Context"]
     FILLED: ClassVar["Context"]
@@ -51,9 +53,9 @@ class Context:
 
 
 # A short-context model was trained on audio + 0.5…2 s; filled, margins of 0.5…2 s differ by nothing that was measured.
-Context.SHORT = Context("short", margin_s=1.0, least_s=0.0, filled=False, step_s=0.5)
-Context.FILLED = Context("filled", margin_s=1.0, least_s=0.0, filled=True, step_s=0.5)
-Context.PADDED = Context("padded", margin_s=0.0, least_s=WINDOW_S, filled=False, step_s=1.0)
+Context.SHORT = Context("short", margin_s=0.5, least_s=0.0, filled=False, step_s=0.5, wide=True)
+Context.FILLED = Context("filled", margin_s=1.0, least_s=0.0, filled=True, step_s=0.5, wide=False)
+Context.PADDED = Context("padded", margin_s=0.0, least_s=WINDOW_S, filled=False, step_s=1.0, wide=False)
 
 
 @runtime_checkable

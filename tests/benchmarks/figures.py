@@ -13,7 +13,7 @@ import numpy as np
 from tests.benchmarks import measures
 from tests.benchmarks.measures import Spoken
 from tests.benchmarks.recordings import Recording
-from tests.benchmarks.replay import Replay, key, read_log, replay
+from tests.benchmarks.replay import Replay, read_log, replay
 
 
 @dataclass
@@ -78,6 +78,7 @@ def figures(pool: Sequence[Measured], offline_errors: int | None) -> dict[str, f
     silence = [one for one in pool if one.silent]
     words = sum(one.words for one in speech)
     written = sum(len(one.seen.words) for one in speech)
+    tokens = sum(len(measures.tokens(one.seen.words)) for one in speech)
     wer = _percent(sum(one.errors for one in speech), words)
     offline = None if offline_errors is None else _percent(offline_errors, words)
     updates = [one.seen.updates for one in speech]
@@ -93,9 +94,9 @@ def figures(pool: Sequence[Measured], offline_errors: int | None) -> dict[str, f
         "LAAL with computing, s": _mean([one.laal_computing_s for one in speech]),
         "LongYAAL, s": _mean([value for one in speech for value in one.yaal_s]),
         "LongYAAL with computing, s": _mean([value for one in speech for value in one.yaal_computing_s]),
-        "displayed erasure": _ratio(sum(map(measures.erased_words, updates)), written),
+        "displayed erasure": _ratio(sum(map(measures.erased, updates)), tokens),
         "displayed erasure, case and marks aside": _ratio(
-            sum(measures.erased_words(one, key) for one in updates), written
+            sum(measures.erased(one, measures.keys) for one in updates), written
         ),
         "unstable partial words": _ratio(sum(map(measures.unstable_words, updates)), written),
         "committed words erased": float(sum(one.seen.committed_erased for one in pool)),

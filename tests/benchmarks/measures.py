@@ -6,6 +6,7 @@ by word through Whisper's English normaliser, and what it makes empty (fillers, 
 committed and unstable text, *committed* what will not change.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,6 +17,7 @@ from tests.benchmarks.replay import Event, Update, common_prefix, key, normalise
 
 PAUSE_S = 1.0  # a silence this long ends an utterance
 SENTENCE_ENDS = (".", "!", "?")
+_TOKEN = re.compile(r"[\w'’-]+|[^\w\s]")
 DEADLINE_S = 0.5  # the live loop's step: who is later than this has missed an update
 
 
@@ -186,16 +188,26 @@ def first_text(updates: Iterable[Update], spoken: Sequence[Spoken]) -> float | N
     return None if shown is None or not spoken else shown - spoken[0].start_s
 
 
-def erased_words(updates: Iterable[Update], of: Callable[[str], str] = str) -> int:
-    """Return how many displayed words were taken back.
+def tokens(words: Iterable[str]) -> list[str]:
+    """Return the words and marks of a text, each by itself: a comma that comes to a word takes nothing back."""
+    return [token for word in words for token in _TOKEN.findall(word)]
 
-    Words are compared as they were written, so that case and marks count, or by what `of` makes of them (`key`). Over
-    the words of the final text this is normalised erasure (Arivazhagan et al. 2020, "Re-translation versus
+
+def keys(words: Iterable[str]) -> list[str]:
+    """Return the words of a text without case and marks."""
+    return [key(word) for word in words]
+
+
+def erased(updates: Iterable[Update], of: Callable[[Iterable[str]], list[str]] = tokens) -> int:
+    """Return how many displayed tokens were taken back.
+
+    Tokens are words and marks as they were written, so that case counts, or what `of` makes of the words (`keys`). Over
+    the tokens of the final text this is normalised erasure (Arivazhagan et al. 2020, "Re-translation versus
     streaming"): of each display, what lies behind its common prefix with the next one.
     """
     count = 0
     for update in updates:
-        before, after = [of(word) for word in update.before], [of(word) for word in update.after]
+        before, after = of(update.before), of(update.after)
         count += len(before) - common_prefix(before, after)
     return count
 

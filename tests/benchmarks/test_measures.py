@@ -4,7 +4,7 @@ import pytest
 
 from tests.benchmarks import measures
 from tests.benchmarks.measures import Pair, Spoken
-from tests.benchmarks.replay import Update, key
+from tests.benchmarks.replay import Update
 
 # one word a second, each half a second long: "a" 0…0.5, "b" 1…1.5, "c" 2…2.5, "d" 3…3.5
 SPOKEN = [Spoken(text, start, start + 0.5) for start, text in enumerate(["alpha", "bravo", "charlie", "delta"])]
@@ -127,13 +127,17 @@ def test_the_first_text_is_counted_from_the_first_word():
 
 def test_erasure_counts_everything_behind_the_first_change():
     updates = [update("", "the cat"), update("the cat", "the cut sat"), update("the cut sat", "the cat sat on")]
-    assert measures.erased_words(updates) == 0 + 1 + 2
+    assert measures.erased(updates) == 0 + 1 + 2
 
 
 def test_erasure_counts_marks_unless_told_otherwise():
     updates = [update("the cat.", "the cat sat")]
-    assert measures.erased_words(updates) == 1
-    assert measures.erased_words(updates, key) == 0
+    assert measures.erased(updates) == 1
+    assert measures.erased(updates, measures.keys) == 0
+
+
+def test_a_mark_that_comes_to_a_word_takes_nothing_back():
+    assert measures.erased([update("the cat", "the cat, which sat")]) == 0
 
 
 def test_a_word_that_is_taken_back_appeared_all_the_same():

@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from engine.records import Word
 from engine.settings import WindowSettings
-from engine.speech.windows import WindowPlan
+from engine.speech.windows import Span, WindowPlan
 from engine.units import SAMPLE_RATE, samples
 
 
@@ -20,42 +20,61 @@ def test_an_update_is_due_after_a_step():
     windows.begin(samples(10))
     assert not windows.due(samples(10.4))
     assert windows.due(samples(10.5))
-    windows.decoded(samples(10.5))
+    windows.decoded = samples(10.5)
     assert not windows.due(samples(10.9))
 
 
 def test_a_window_begins_with_the_speech():
     windows = plan()
     windows.begin(samples(10))
-    assert windows.start(samples(12)) == samples(10)
+    assert windows.span(samples(12)) == Span(samples(10))
 
 
 def test_old_words_leave_the_window_and_become_the_prompt():
     windows = plan(keep_s=3)
     windows.begin(0)
     windows.commit(tuple(word(i, i + 1, f" {i}") for i in range(8)))
-    assert windows.start(samples(9)) == samples(5)
-    assert windows.prompt == " 0 1 2 3 4"
-    assert [w.text for w in windows.words] == [" 5", " 6", " 7"]
+    span = windows.span(samples(9))
+    assert (span.start, span.prompt) == (samples(5), " 0 1 2 3 4")
+    assert [w.text for w in span.prefix] == [" 5", " 6", " 7"]
 
 
-def test_a_short_pause_keeps_the_context_and_a_long_one_drops_it():
-    windows = plan(context_gap_s=2)
+def test_the_next_utterance_begins_anew_and_remembers_the_text():
+    windows = plan(prompt_gap_s=10)
     windows.begin(0)
     windows.commit((word(0, 1, " a"),))
     windows.begin(samples(2.5))
-    assert windows.start(samples(3)) == 0
-    windows.begin(samples(3.5))
-    assert windows.start(samples(4)) == samples(3.5)
-    assert (windows.words, windows.prompt) == ([], " a")
+    assert windows.span(samples(3)) == Span(samples(2.5), (), " a")
+    windows.begin(samples(11.5))
+    assert windows.span(samples(12)) == Span(samples(11.5), (), "")
+
+
+def test_once_speech_goes_on_after_a_pause_windows_begin_there():
+    windows = plan()
+    windows.begin(0)
+    windows.commit((word(0, 1, " a"), word(1, 2, " b")))
+    windows.pause(samples(2.1))
+    windows.resume(samples(2))
+    assert windows.span(samples(2.3)).start == 0
+    windows.resume(samples(2.4))
+    assert windows.span(samples(3)) == Span(samples(2.1), (), " a b")
+
+
+def test_what_is_forgotten_is_neither_seen_nor_heard_again():
+    windows = plan()
+    windows.begin(0)
+    windows.commit((word(0, 1, " a"),))
+    windows.clear(samples(1))
+    assert windows.span(samples(3)) == Span(samples(1))
 
 
 def test_the_prompt_is_bounded():
     windows = plan(keep_s=0, prompt_words=5)
     windows.begin(0)
-    windows.commit(tuple(word(i, i + 1, f" {i}") for i in range(20)))
-    windows.start(samples(20))
-    assert windows.prompt == " 14 15 16 17 18"
+    for i in range(400):
+        windows.commit((word(i, i + 1, f" {i}"),))
+    assert windows.span(samples(400)).prompt == " 394 395 396 397 398"
+    assert len(windows.words) < 200
 
 
 @given(st.lists(st.tuples(st.floats(0.05, 2), st.floats(0, 1.5)), min_size=1, max_size=60))
@@ -66,6 +85,6 @@ def test_a_window_is_never_longer_than_what_is_kept_and_what_is_new(spans):
     for length_s, pause_s in spans:
         windows.commit((word(now, now + length_s),))
         now += length_s + pause_s
-        start = windows.start(samples(now))
-        assert start == windows.words[0].start
-        assert windows.words[-1].stop - start <= samples(3) + SAMPLE_RATE * 2
+        span = windows.span(samples(now))
+        assert span.start == span.prefix[0].start
+        assert span.prefix[-1].stop - span.start <= samples(3) + SAMPLE_RATE * 2
