@@ -22,6 +22,7 @@ from engine.pipeline import Pipeline
 from engine.records import Event
 from engine.session import Session
 from engine.settings import AUTO, TRANSLATE, EngineSettings
+from engine.speech.commit import CommitPolicy
 from engine.transcript.journal import Journal
 from engine.whisper.choice import load_recognizer
 from engine.whisper.recognizer import Recognizer
@@ -103,10 +104,14 @@ class Engine:
         """Whether a smaller model may step in while the machine is too slow."""
         return self.settings.smaller == "yes" or (self.settings.smaller == AUTO and not self.model)
 
-    def pipeline(self) -> Pipeline:
-        """Return a new pipeline over the loaded model; raises as `recognizer`."""
+    def pipeline(self, policy: CommitPolicy | None = None) -> Pipeline:
+        """Return a new pipeline over the loaded model; raises as `recognizer`.
+
+        Args:
+            policy: Says what is final; None for the one that was measured to be best.
+        """
         lighter = (lambda: self.lighter) if self.may_be_lighter else None
-        return Pipeline(self.recognizer, self.settings, lighter=lighter)
+        return Pipeline(self.recognizer, self.settings, policy=policy, lighter=lighter)
 
     @property
     def _translates(self) -> bool:

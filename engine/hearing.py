@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from engine.audio.ring import Ring
 from engine.records import Hypothesis, Window, Withheld, Word
-from engine.speech.commit import plain
+from engine.speech.certainty import plain
 from engine.speech.guard import Evidence, judge
 from engine.speech.language import ENOUGH_S, Language
 from engine.speech.pace import Pace

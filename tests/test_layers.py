@@ -27,6 +27,7 @@ ROOMS = (
     "engine.speech.leveller",
     "engine.speech.vad",
     "engine.speech.windows",
+    "engine.speech.certainty",
     "engine.speech.commit",
     "engine.speech.display",
     "engine.speech.loops",

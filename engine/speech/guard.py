@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from engine.records import Doubt, Hypothesis, Withheld, Word
-from engine.speech.commit import plain
+from engine.speech.certainty import plain
 from engine.speech.loops import repeated
 from engine.units import samples
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from engine.records import Caption, Word
 from engine.settings import SegmentSettings
-from engine.speech.commit import plain
+from engine.speech.certainty import plain
 from engine.units import samples
 
 _BARE = re.compile(r"^[\s.,;:!?…、。！？]+")  # punctuation that belongs to what was said before

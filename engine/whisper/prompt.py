@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from engine.errors import SettingsError
 from engine.records import Word
-from engine.speech.commit import plain
+from engine.speech.certainty import plain
 from engine.whisper.tokenizer import Tokenizer
 
 MAX_TEXT = 80  # tokens; more earlier text than this only costs

@@ -23,7 +23,7 @@ import numpy as np
 from engine.models.store import Store
 from engine.records import Window
 from engine.settings import EngineSettings
-from engine.speech.commit import plain
+from engine.speech.certainty import plain
 from engine.speech.loops import repeated
 from engine.units import samples as in_samples
 from engine.whisper.cpu import CpuRecognizer

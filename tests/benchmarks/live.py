@@ -15,6 +15,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from faster_whisper import WhisperModel
 from desktop.wiring import Engine
 from engine.models.store import Store
 from engine.settings import EngineSettings
+from engine.speech.commit import POLICIES
 from engine.units import samples as in_samples
 from tests.benchmarks import baselines, measures, recordings
 from tests.benchmarks.clock import Captioner, VirtualClock, play, play_real
@@ -56,11 +58,17 @@ class Bench:
     @property
     def engines(self) -> dict[str, Callable[[], Captioner]]:
         """What is played on the virtual clock, by the name it has in the table."""
-        found: dict[str, Callable[[], Captioner]] = {OURS: self.engine.pipeline}
+        found: dict[str, Callable[[], Captioner]] = {
+            OURS if policy == "certainty" else policy: partial(self._pipeline, policy)
+            for policy in self._options.policy
+        }
         if self._options.baselines:
             found["growing buffer, LocalAgreement-2"] = lambda: baselines.LocalAgreementBuffer(self._stock, LANGUAGE)
             found["pieces of 5 s"] = lambda: baselines.FixedPieces(self._stock, LANGUAGE)
         return found
+
+    def _pipeline(self, policy: str) -> Captioner:
+        return self.engine.pipeline(POLICIES[policy]())
 
     def warm_up(self, recording: Recording) -> None:
         """Let every engine decode once: the first time is slower."""
@@ -155,7 +163,7 @@ def _grouped(bench: Bench, group: str, members: list[Recording], pool: list[Meas
         for name in dict.fromkeys(run.engine for run in pool)
     }
     length_s = sum(recording.duration_s for recording in members)
-    words = sum(run.words for run in pool if run.engine == OURS)
+    words = sum(run.words for run in pool if run.engine == pool[0].engine)
     print(f"\n{table(f'{group}: {len(members)} recordings, {length_s:.0f} s, {words} words', columns)}", flush=True)
     if words:
         rates = [f"{setting} {100 * count / words:.1f} %" for setting, count in errors.items()]
@@ -172,6 +180,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--groups", nargs="+", choices=recordings.GROUPS, help="all, where no clips are named")
     parser.add_argument("--limit", type=int, default=0, help="recordings of a group; 0 takes all")
     parser.add_argument("--minutes", type=float, default=0, help="join the recordings, again and again, to this length")
+    parser.add_argument("--policy", nargs="+", choices=POLICIES, default=["certainty"], help="what says what is final")
     parser.add_argument("--baselines", action="store_true", help="run the usual ways beside ours")
     parser.add_argument("--real", action="store_true", help="caption at real pace as well")
     parser.add_argument("--beside", nargs="+", type=_beside, default=[], metavar="NAME=DIR", help="logs of others")

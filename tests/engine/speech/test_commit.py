@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.records import Word
-from engine.speech.commit import POLICIES, AlignAtt, Certainty, LocalAgreement, Rule, plain
+from engine.speech.certainty import Rule
+from engine.speech.commit import POLICIES, AlignAtt, Certainty, LocalAgreement
 from engine.units import samples
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c"]), max_size=8)
@@ -104,8 +105,3 @@ def test_no_policy_commits_more_than_there_is(name, hypotheses):
     for texts, probability, step_s in hypotheses:
         edge += samples(step_s)
         assert 0 <= policy.agreed(spoken(texts, probability=probability), edge) <= len(texts)
-
-
-@given(st.text())
-def test_plain_is_stable(text):
-    assert plain(plain(text)) == plain(text)

@@ -16,9 +16,10 @@ def text(shown):
     return "".join(word.text for word in shown).strip()
 
 
-def test_a_word_at_the_edge_waits_until_it_was_heard_twice():
+def test_a_word_of_which_the_model_is_unsure_waits_until_it_was_heard_twice():
     steady = Steadiness()
-    shown = [text(steady.shown(words(word), samples(1.2), 0)) for word in ("fell", "fellow", "fellow")]
+    unsure = [words(word, probability=0.2) for word in ("fell", "fellow", "fellow")]
+    shown = [text(steady.shown(word, samples(1.35), 0)) for word in unsure]
     assert shown == ["", "", "fellow"]
 
 
@@ -26,8 +27,13 @@ def test_a_word_that_has_ended_is_shown_at_once():
     assert text(Steadiness().shown(words("so"), samples(1.35), 0)) == "so"
 
 
-def test_a_word_of_which_the_model_is_sure_may_end_closer_to_the_edge():
-    assert text(Steadiness().shown(words("so", probability=0.95), samples(1.2), 0)) == "so"
+def test_a_word_of_which_the_model_is_sure_may_reach_the_edge():
+    assert text(Steadiness().shown(words("so", probability=0.95), samples(1), 0)) == "so"
+
+
+def test_what_follows_a_word_that_waits_waits_with_it():
+    heard = [*words("f", probability=0.1), *words("so", probability=0.95)]
+    assert Steadiness().shown(heard, samples(2), 0) == []
 
 
 def test_what_is_cut_nowhere_is_shown_at_once():
