@@ -27,8 +27,7 @@ from engine.whisper.recognizer import Recognizer
 
 HISTORY_S = 40  # the longest window, and room for what arrives while it is decoded
 HUSH_S = 0.1  # of silence, between two words or inside one: wait whether it is a pause
-PAUSE_S = 0.25  # of silence: a good moment to listen, nothing is cut
-PAUSE_WORTH_S = 0.2  # in a pause a word is judged as if it lay so much farther from the edge
+PAUSE_S = 0.3  # of silence: nothing is cut, and what is heard now is final
 PAUSE_CUT_S = 0.1  # after the last speech: where the next window may begin
 GIVE_UP_S = 3.0  # what an overlong window keeps uncommitted
 CUT_S = 0.3  # before the edge of a window, a word may be half
@@ -94,7 +93,6 @@ class Pipeline:
         self._steadiness = Steadiness()
         self._segments = Segments(settings.segment)
         self._framed = 0  # where the next VAD frame begins
-        self._pending: tuple[Word, ...] = ()  # the words of the last window that are not final
         self._closed = 0  # no window reaches back before this
         self.skipped = 0
 
@@ -222,27 +220,26 @@ class Pipeline:
         yield from self._make_room(now, longest_s)
         paused = closing or now - self._hysteresis.last_speech >= samples(PAUSE_S)
         words = yield from self._listen_again(now, paused=paused)
-        count, given_up = self._final(words, now, paused=paused)
-        words, final = words[count:], self._commit(words[:count], now)
-        self._plan.decoded, self._pending = now, words
-        if paused and final and not words:
+        count, given_up = (len(words), True) if paused else self._final(words, now)
+        final = self._commit(words[:count], now)
+        self._plan.decoded = now
+        if paused:
+            self._reset()
             self._plan.pause(min(now, self._hysteresis.last_speech + samples(PAUSE_CUT_S)))
-        shown = self._steadiness.shown((*final, *words), now, count, settled=paused)
-        yield from self._segments.publish(final, shown, closing=False, heard=now, language=self._language.written)
+        shown = self._steadiness.shown((*final, *words[count:]), now, count)
+        yield from self._segments.publish(final, shown, closing=closing, heard=now, language=self._language.written)
         if given_up:
             yield from self._hearing.withheld
 
     def _close(self) -> Iterator[Heard]:
-        """The utterance has ended: everything is final."""
-        if not self._listened_to_the_end:
+        """The utterance has ended: what was heard in its last pause is final already."""
+        if self._listened_to_the_end:
+            heard, language = self._plan.decoded, self._language.written
+            yield from self._segments.publish((), (), closing=True, heard=heard, language=language)
+        else:
             yield from self._update(min(self.heard, self._hysteresis.last_speech + self._pad), closing=True)
         self._closed = self._plan.decoded
-        final, self._pending = self._commit(self._pending, self._closed), ()
-        self._reset()
         self._language.utterance_ended()
-        yield from self._segments.publish(final, (), closing=True, heard=self._closed, language=self._language.written)
-        yield from self._hearing.withheld
-        self._hearing.withheld = []
 
     def _listen_again(self, now: int, *, paused: bool) -> Generator[Heard, None, tuple[Word, ...]]:
         """Return the words of the window that ends at sample `now`; another language begins another segment."""
@@ -282,9 +279,9 @@ class Pipeline:
             yield from self._segments.publish((), (), closing=True, heard=heard, language=self._language.written)
             yield Gap(heard, stop, TOO_SLOW)
 
-    def _final(self, words: tuple[Word, ...], now: int, *, paused: bool) -> tuple[int, bool]:
+    def _final(self, words: tuple[Word, ...], now: int) -> tuple[int, bool]:
         """Return how many of the words are final, and whether the rest of the window is given up."""
-        agreed = self._policy.agreed(words, now + samples(PAUSE_WORTH_S) if paused else now)
+        agreed = self._policy.agreed(words, now)
         if self.pace.is_last_look(now - self._plan.span(now).start):
             self._policy.reset()
             return max(agreed, sum(word.stop <= now - samples(CUT_S) for word in words)), True

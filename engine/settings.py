@@ -38,7 +38,7 @@ class SpeechSettings:
     threshold: float = 0.5
     release: float = 0.35
     min_speech_s: float = 0.1
-    min_silence_s: float = 0.4
+    min_silence_s: float = 0.5
     pad_s: float = 0.4
 
     def __post_init__(self) -> None:
