@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from engine.audio.sources import FileSource
 from engine.pipeline import Pipeline
-from engine.records import AudioBlock, Caption, Doubt, Gap, Hypothesis, Interruption, Withheld
+from engine.records import AudioBlock, Caption, Doubt, Gap, Hypothesis, Interruption, Withheld, Word
 from engine.speech.loops import MOST_ROUNDS
 from engine.units import samples
 from engine.whisper.recognizer import Context, ScriptedRecognizer
@@ -151,6 +151,49 @@ class Everywhere(ScriptedRecognizer):
 
     def recognize(self, window):
         return super().recognize(replace(window, start=0))
+
+
+class Attentive:
+    """Hears its script, and remembers the windows."""
+
+    context, languages = Context.SHORT, ("en",)
+
+    def __init__(self, script):
+        self.script, self.windows = script, []
+
+    def recognize(self, window):
+        self.windows.append(window)
+        return ScriptedRecognizer(self.script).recognize(window)
+
+
+def interrupted(pause_s):
+    """One utterance with a pause from the third second on, and what is said in it."""
+    result = np.zeros(samples(8), np.float32)
+    result[samples(1) : samples(3)] = result[samples(3 + pause_s) : samples(6)] = 0.9
+    starts_s = (1.0, 1.5, 2.0, 2.6, 3.1 + pause_s, 4.0)
+    return result[:, None], [Word(f" w{i}", samples(at), samples(at + 0.4), 0.9) for i, at in enumerate(starts_s)]
+
+
+def test_a_pause_makes_everything_final_at_once_and_the_next_window_begins_in_it():
+    speech, script = interrupted(pause_s=0.42)
+    attentive = Attentive(script)
+    events = pipeline(attentive).feed(AudioBlock(speech, RATE))
+    finals = [event for event in events if event.final]
+    assert [final.committed for final in finals] == ["w0 w1 w2 w3 w4 w5"]
+    last = next(event for event in events if script[3] in event.words)
+    assert samples(3.3) <= last.stop <= samples(3.4)
+    after = next(window for window in attentive.windows if window.stop > samples(3.45))
+    assert samples(3) < after.start < samples(3.3)
+    assert (after.prefix, after.prompt) == ((), " w0 w1 w2 w3")
+
+
+def test_a_pause_is_listened_to_once_and_its_end_costs_nothing():
+    speech, script = interrupted(pause_s=2.0)
+    attentive = Attentive(script)
+    captioning = pipeline(attentive)
+    events = captioning.feed(AudioBlock(speech[: samples(4.9)], RATE))
+    assert sum(window.stop > samples(3) for window in attentive.windows) == 1
+    assert events[-1].final
 
 
 def test_who_hurries_skips_updates_and_loses_no_word():
