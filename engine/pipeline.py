@@ -216,7 +216,6 @@ class Pipeline:
         longest_s = self.pace.longest_s(now, self.clock())
         if not (longest_s or closing):
             return
-        self._plan.resume(self._hysteresis.last_speech)
         yield from self._make_room(now, longest_s)
         paused = closing or now - self._hysteresis.last_speech >= samples(PAUSE_S)
         words = yield from self._listen_again(now, paused=paused)

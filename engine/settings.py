@@ -57,6 +57,8 @@ class WindowSettings:
         step_s: Sound between two updates; 0 lets the model decide (`Context.step_s`).
         keep_s: Committed sound kept before the first uncommitted word, as context.
         cap_s: A window longer than this gives up waiting for agreement.
+        least_s: A window is no shorter than this where there is sound of late to lengthen it.
+        context_gap_s: After a pause longer than this the window keeps nothing of what was before.
         prompt_words: Words of earlier text the model sees.
         prompt_gap_s: After a pause longer than this it sees none.
     """
@@ -64,6 +66,8 @@ class WindowSettings:
     step_s: float = 0.0
     keep_s: float = 3.0
     cap_s: float = 12.0
+    least_s: float = 3.0
+    context_gap_s: float = 2.0
     prompt_words: int = 40
     prompt_gap_s: float = 10.0
 
@@ -72,6 +76,8 @@ class WindowSettings:
             _within("step_s", self.step_s, 0.1, 10.0)
         _within("keep_s", self.keep_s, 0.0, 10.0)
         _within("cap_s", self.cap_s, self.keep_s + 2.0, 25.0)
+        _within("least_s", self.least_s, 0.0, 10.0)
+        _within("context_gap_s", self.context_gap_s, 0.0, 10.0)
         _within("prompt_words", self.prompt_words, 0, 100)
         _within("prompt_gap_s", self.prompt_gap_s, 0.0, 3600.0)
 

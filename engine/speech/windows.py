@@ -1,6 +1,6 @@
 """Which span to decode next (pure).
 
-A window reaches from a word boundary some seconds before the first uncommitted word to now, or from the last pause. The
+A window reaches from a pause, or from a word boundary some seconds before the first uncommitted word, to now. The
 committed words in it go in as a forced prefix, the text before it as prompt: so windows stay short however long
 somebody speaks.
 """
@@ -12,6 +12,7 @@ from engine.settings import WindowSettings
 from engine.units import samples
 
 LONGEST_WINDOW_WORDS = 120  # as many are spoken in 30 s, and no more
+PAUSES = 16  # as many fit into a window
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,16 @@ class WindowPlan:
     words: list[Word] = field(default_factory=list)
     decoded: int = 0
     _first: int = 0  # no window begins before this
-    _pause: int = 0  # nobody speaks there, and what was said before is final
+    _pauses: list[int] = field(default_factory=list)  # nobody spoke there, and what was said before is final
 
     def begin(self, start: int) -> None:
         """An utterance begins at sample `start`; what was said long before says nothing about it."""
-        self._first, self._pause, self.decoded = start, 0, start
-        if self.words and start - self.words[-1].stop > samples(self.settings.prompt_gap_s):
+        silence = start - self.words[-1].stop if self.words else start
+        if silence > samples(self.settings.context_gap_s):
+            self._first = start
+        if silence > samples(self.settings.prompt_gap_s):
             self.words.clear()
+        self.decoded = start
 
     def due(self, now: int) -> bool:
         """Whether a step has passed since the last update."""
@@ -60,29 +64,25 @@ class WindowPlan:
     def span(self, now: int) -> Span:
         """Return where a window that ends now begins, and what is known of it and before.
 
-        It begins with the first word at most `keep_s` before the last committed word's end. That word stays in it,
-        because its sound says where the next begins; unless there is a pause behind it.
+        It begins in the last pause that makes it long enough, or with the first word at most `keep_s` before the last
+        committed word's end. That word stays in it then, because its sound says where the next begins.
         """
-        inside = [index for index, word in enumerate(self.words) if word.start >= self._first]
-        at, start = len(self.words), self._first
+        first = max([self._first, *(at for at in self._pauses if now - at >= samples(self.settings.least_s))])
+        inside = [index for index, word in enumerate(self.words) if word.start >= first]
+        at, start = len(self.words), first
         if inside:
             earliest = self.words[-1].stop - samples(self.settings.keep_s)
             at = next((index for index in inside if self.words[index].start >= earliest), inside[-1])
-            start = self._first if at == inside[0] else self.words[at].start
+            start = first if at == inside[0] else self.words[at].start
         before = self.words[max(0, at - self.settings.prompt_words) : at]
         return Span(min(start, now), tuple(self.words[at:]), "".join(word.text for word in before))
 
     def pause(self, at: int) -> None:
-        """Nobody spoke at sample `at`, and all that was said before is committed: go on from there with what follows.
+        """Nobody spoke at sample `at`, and all that was said before is committed.
 
-        A word is cut nowhere then, and no committed word has to be decoded again.
+        A window that begins there cuts no word, and no committed word has to be decoded again.
         """
-        self._pause = at
-
-    def resume(self, last_speech: int) -> None:
-        """There was speech up to sample `last_speech`: leave behind what lies before the last pause, if it is after."""
-        if self._pause and last_speech > self._pause:
-            self._first, self._pause = max(self._first, self._pause), 0
+        self._pauses = [*(before for before in self._pauses if before >= self._first), at][-PAUSES:]
 
     def overlong(self, now: int) -> bool:
         """Whether a window that ends now would wait too long for agreement."""

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,25 +40,30 @@ def test_old_words_leave_the_window_and_become_the_prompt():
     assert [w.text for w in span.prefix] == [" 5", " 6", " 7"]
 
 
-def test_the_next_utterance_begins_anew_and_remembers_the_text():
-    windows = plan(prompt_gap_s=10)
+@pytest.mark.parametrize(
+    ("start_s", "span"),
+    [
+        (2.5, Span(0, (word(0, 1, " a"),), "")),
+        (3.5, Span(samples(3.5), (), " a")),
+        (11.5, Span(samples(11.5), (), "")),
+    ],
+    ids=["hears what was before", "remembers its text", "knows nothing of it"],
+)
+def test_the_longer_a_pause_the_less_the_next_utterance_knows(start_s, span):
+    windows = plan(context_gap_s=2, prompt_gap_s=10)
     windows.begin(0)
     windows.commit((word(0, 1, " a"),))
-    windows.begin(samples(2.5))
-    assert windows.span(samples(3)) == Span(samples(2.5), (), " a")
-    windows.begin(samples(11.5))
-    assert windows.span(samples(12)) == Span(samples(11.5), (), "")
+    windows.begin(samples(start_s))
+    assert windows.span(samples(start_s + 0.5)) == span
 
 
-def test_once_speech_goes_on_after_a_pause_windows_begin_there():
-    windows = plan()
+def test_windows_begin_in_a_pause_as_soon_as_that_makes_them_long_enough():
+    windows = plan(least_s=3)
     windows.begin(0)
     windows.commit((word(0, 1, " a"), word(1, 2, " b")))
     windows.pause(samples(2.1))
-    windows.resume(samples(2))
-    assert windows.span(samples(2.3)).start == 0
-    windows.resume(samples(2.4))
-    assert windows.span(samples(3)) == Span(samples(2.1), (), " a b")
+    assert windows.span(samples(5)).start == 0
+    assert windows.span(samples(5.1)) == Span(samples(2.1), (), " a b")
 
 
 def test_what_is_forgotten_is_neither_seen_nor_heard_again():
