@@ -177,8 +177,7 @@ def interrupted(pause_s):
 
 def test_a_pause_makes_everything_final_at_once():
     speech, script = interrupted(pause_s=0.42)
-    attentive = Attentive(script)
-    events = pipeline(attentive).feed(AudioBlock(speech, RATE))
+    events = pipeline(ScriptedRecognizer(script)).feed(AudioBlock(speech, RATE))
     finals = [event for event in events if event.final]
     assert [final.committed for final in finals] == ["w0 w1 w2 w3 w4 w5"]
     last = next(event for event in events if script[3] in event.words)
