@@ -66,7 +66,7 @@ class WindowSettings:
     step_s: float = 0.0
     keep_s: float = 3.0
     cap_s: float = 12.0
-    least_s: float = 3.0
+    least_s: float = 2.5
     context_gap_s: float = 2.0
     prompt_words: int = 40
     prompt_gap_s: float = 10.0
