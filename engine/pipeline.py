@@ -15,7 +15,7 @@ from engine.audio.ring import Ring
 from engine.hearing import Hearing
 from engine.records import AudioBlock, Gap, Heard, Interruption, Level, Samples, Word
 from engine.settings import TRANSLATE, EngineSettings
-from engine.speech.commit import Certainty, CommitPolicy, LocalAgreement
+from engine.speech.commit import CERTAINTY, TRANSLATION, CommitPolicy
 from engine.speech.display import Steadiness
 from engine.speech.language import Language
 from engine.speech.pace import Pace
@@ -31,7 +31,6 @@ PAUSE_S = 0.3  # of silence: nothing is cut, and what is heard now is final
 PAUSE_CUT_S = 0.1  # after the last speech: where the next window may begin
 GIVE_UP_S = 3.0  # what an overlong window keeps uncommitted
 CUT_S = 0.3  # before the edge of a window, a word may be half
-TRANSLATED_S = 1.0  # a translation is reordered as it goes on: it needs two hypotheses, and this distance
 TOO_SLOW = "the machine was too slow for all that was said"
 
 
@@ -78,7 +77,7 @@ class Pipeline:
         self._track = SpeechTrack(samples(HISTORY_S))
         self._resampler: Resampler | None = None
         self._history = Ring(samples(HISTORY_S))
-        self._policy = policy or (LocalAgreement(TRANSLATED_S) if translated else Certainty())
+        self._policy = policy or CommitPolicy(TRANSLATION if translated else CERTAINTY)
         self._plan = WindowPlan(settings.window, samples(self._step_s or recognizer.context.step_s))
         self._hearing = Hearing(
             recognizer,

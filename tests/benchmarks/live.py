@@ -24,7 +24,7 @@ from faster_whisper import WhisperModel
 from desktop.wiring import Engine
 from engine.models.store import Store
 from engine.settings import EngineSettings
-from engine.speech.commit import POLICIES
+from engine.speech.commit import POLICIES, CommitPolicy
 from engine.units import samples as in_samples
 from tests.benchmarks import baselines, measures, recordings
 from tests.benchmarks.clock import Captioner, VirtualClock, play, play_real
@@ -68,7 +68,7 @@ class Bench:
         return found
 
     def _pipeline(self, policy: str) -> Captioner:
-        return self.engine.pipeline(POLICIES[policy]())
+        return self.engine.pipeline(CommitPolicy(POLICIES[policy]))
 
     def warm_up(self, recording: Recording) -> None:
         """Let every engine decode once: the first time is slower."""

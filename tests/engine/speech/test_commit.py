@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from engine.records import Word
 from engine.speech.certainty import Rule
-from engine.speech.commit import POLICIES, AlignAtt, Certainty, LocalAgreement
+from engine.speech.commit import ALIGN_ATT, LOCAL_AGREEMENT, POLICIES, CommitPolicy
 from engine.units import samples
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c"]), max_size=8)
@@ -17,24 +17,24 @@ def spoken(texts, *, ends_s=0.0, probability=1.0):
 
 
 def test_where_a_word_attends_says_whether_it_is_final():
-    policy = AlignAtt(distance_s=0.5)
+    policy = CommitPolicy(ALIGN_ATT)
     words = [*spoken("a", ends_s=1.0), *spoken("b", ends_s=1.6), *spoken("c", ends_s=1.0)]
     assert policy.agreed(words, samples(2)) == 1
     assert policy.agreed(words, samples(2.1)) == 3
 
 
 def test_the_first_hypothesis_agrees_with_nothing():
-    assert LocalAgreement().agreed(spoken("abc"), EDGE) == 0
+    assert CommitPolicy(LOCAL_AGREEMENT).agreed(spoken("abc"), EDGE) == 0
 
 
 def test_what_two_hypotheses_begin_with_is_final():
-    policy = LocalAgreement()
+    policy = CommitPolicy(LOCAL_AGREEMENT)
     policy.agreed(spoken("abc"), EDGE)
     assert policy.agreed(spoken("abd"), EDGE) == 2
 
 
 def test_agreement_goes_on_behind_what_was_committed():
-    policy = LocalAgreement()
+    policy = CommitPolicy(LOCAL_AGREEMENT)
     policy.agreed(spoken("abc"), EDGE)
     policy.agreed(spoken("abc"), EDGE)
     policy.agreed(spoken("d"), EDGE)
@@ -42,13 +42,13 @@ def test_agreement_goes_on_behind_what_was_committed():
 
 
 def test_case_and_punctuation_are_no_disagreement():
-    policy = LocalAgreement()
+    policy = CommitPolicy(LOCAL_AGREEMENT)
     policy.agreed(spoken(["And", "so"]), EDGE)
     assert policy.agreed(spoken(["and,", "So."]), EDGE) == 2
 
 
 def test_a_word_at_the_edge_of_the_window_waits():
-    policy = LocalAgreement(distance_s=0.4)
+    policy = CommitPolicy(LOCAL_AGREEMENT)
     edges_s = (2.0, 2.3, 2.5)
     assert [policy.agreed(spoken("a", ends_s=2.0), samples(edge_s)) for edge_s in edges_s] == [0, 0, 1]
 
@@ -63,12 +63,12 @@ def test_a_word_at_the_edge_of_the_window_waits():
     ids=["sure: once, close to the edge", "unsure: twice, farther", "most unsure: farther still"],
 )
 def test_the_less_sure_a_word_is_the_longer_it_waits(probability, edges_s, finals):
-    policy, word = Certainty(), spoken("a", ends_s=2.0, probability=probability)
+    policy, word = CommitPolicy(), spoken("a", ends_s=2.0, probability=probability)
     assert [policy.agreed(word, samples(edge_s)) for edge_s in edges_s] == finals
 
 
 def test_two_hypotheses_that_contradict_each_other_for_ever_hold_nothing_up():
-    policy = Certainty()
+    policy = CommitPolicy()
     texts = ["felonside", "fellan"] * 4
     counts = [
         policy.agreed(spoken([text], ends_s=2.0, probability=0.2), samples(2.2 + 0.5 * index))
@@ -79,12 +79,11 @@ def test_two_hypotheses_that_contradict_each_other_for_ever_hold_nothing_up():
 
 def test_what_comes_after_a_word_that_waits_waits_with_it():
     words = [*spoken("a", ends_s=8.8, probability=0.2), *spoken("b")]
-    assert Certainty().agreed(words, EDGE) == 0
+    assert CommitPolicy().agreed(words, EDGE) == 0
 
 
-@pytest.mark.parametrize("make", [LocalAgreement, lambda: Certainty([Rule(2, 0, 0)])])
-def test_a_reset_forgets(make):
-    policy = make()
+def test_a_reset_forgets():
+    policy = CommitPolicy([Rule(2, 0, 0)])
     policy.agreed(spoken("ab"), EDGE)
     policy.reset()
     assert policy.agreed(spoken("ab"), EDGE) == 0
@@ -92,7 +91,7 @@ def test_a_reset_forgets(make):
 
 @given(st.lists(WORDS, min_size=1, max_size=6))
 def test_what_is_committed_stood_in_two_hypotheses_in_a_row(hypotheses):
-    policy, before = LocalAgreement(), []
+    policy, before = CommitPolicy(LOCAL_AGREEMENT), []
     for texts in hypotheses:
         count = policy.agreed(spoken(texts), EDGE)
         assert texts[:count] == before[:count]
@@ -101,7 +100,7 @@ def test_what_is_committed_stood_in_two_hypotheses_in_a_row(hypotheses):
 
 @given(st.sampled_from(list(POLICIES)), st.lists(st.tuples(WORDS, st.floats(0, 1), st.floats(0, 3)), max_size=6))
 def test_no_policy_commits_more_than_there_is(name, hypotheses):
-    policy, edge = POLICIES[name](), 0
+    policy, edge = CommitPolicy(POLICIES[name]), 0
     for texts, probability, step_s in hypotheses:
         edge += samples(step_s)
         assert 0 <= policy.agreed(spoken(texts, probability=probability), edge) <= len(texts)
