@@ -27,8 +27,8 @@ CERTAINTY = (Rule(1, 0.5, 0.25), Rule(2, 0.3, 0.5), Rule(2, 0.0, 0.8), Rule(1, 0
 """Both in one, weighed by the model's own probability, which tells better than either whether a word is right.
 
 One hypothesis is enough for most words: of those that end 0.25 s before the edge and of which the model is more than
-half sure, one in a thousand would still change (tiny.en-live, 42 recordings cut anywhere). What it is less sure of waits
-to be heard again, or to grow old.
+half sure, one in a thousand would still change (tiny.en-live, 42 recordings cut anywhere). What it is less sure of
+waits to be heard again, or to grow old.
 """
 
 TRANSLATION = (Rule(2, 0.0, 1.0),)
