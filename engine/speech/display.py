@@ -28,21 +28,19 @@ class Steadiness:
         self._streaks = Streaks()
         self._shown: list[Word] = []
 
-    def shown(self, words: Sequence[Word], edge: int, committed: int, *, settled: bool = False) -> list[Word]:
+    def shown(self, words: Sequence[Word], edge: int, committed: int) -> list[Word]:
         """Return what to show after the committed words.
 
         Args:
             words: The newest hypothesis, from the first word that was uncommitted before.
             edge: One past the last sample of the window it was heard in.
             committed: How many of its first words are committed now.
-            settled: All that was said was heard to its end: nothing is cut.
         """
         before = self._streaks.texts
         times = self._streaks.times(words)
         texts = self._streaks.texts
-        ready = list(words if settled else words[: max(committed, certain(words, times, edge, SHOWN))])
-        same = settled or texts == before
-        places = list(enumerate(ready)) if same else self._merged(ready, texts[: len(ready)], before)
+        ready = list(words[: max(committed, certain(words, times, edge, SHOWN))])
+        places = list(enumerate(ready)) if texts == before else self._merged(ready, texts[: len(ready)], before)
         self._shown = [word for place, word in places if place >= committed]
         self._streaks.forget(committed)
         return self._without_last_mark()

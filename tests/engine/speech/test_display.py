@@ -36,10 +36,6 @@ def test_what_follows_a_word_that_waits_waits_with_it():
     assert Steadiness().shown(heard, samples(2), 0) == []
 
 
-def test_what_is_cut_nowhere_is_shown_at_once():
-    assert text(Steadiness().shown(words("so"), samples(1), 0, settled=True)) == "so"
-
-
 def test_what_is_displayed_stands_until_two_hypotheses_lack_it():
     steady = Steadiness()
     heard = ["the sale on", "the cell on", "the sale on the", "the cell on the", "the cell on the side"]
@@ -67,7 +63,7 @@ def test_what_is_committed_is_no_longer_shown_as_unstable():
 def test_the_mark_of_the_last_word_waits_for_what_follows():
     steady = Steadiness()
     assert text(steady.shown(words("so", "far."), samples(9), 0)) == "so far"
-    assert text(steady.shown(words("so", "far.", "-"), samples(9), 0, settled=True)) == "so far."
+    assert text(steady.shown(words("so", "far.", "and"), samples(9), 0)) == "so far. and"
 
 
 def test_a_reset_forgets():
