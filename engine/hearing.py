@@ -16,7 +16,7 @@ from engine.speech.certainty import plain
 from engine.speech.guard import Evidence, judge
 from engine.speech.language import ENOUGH_S, Language
 from engine.speech.pace import Pace
-from engine.speech.windows import Span, WindowPlan
+from engine.speech.windows import WindowPlan
 from engine.units import WINDOW_S, samples
 from engine.whisper.recognizer import Recognizer
 
@@ -102,11 +102,8 @@ class Hearing:
     def _window(self, now: int, *, paused: bool) -> Window:
         span = self._plan.span(now)
         thorough = self._pace.thorough and (paused or self.recognizer.context.wide)
-        return self._cut(span, now, language=self.language.spoken, thorough=thorough)
-
-    def _cut(self, span: Span, stop: int, *, language: str, thorough: bool = False) -> Window:
-        sound = self._history.view(span.start, stop)[:, 0]
-        return Window(sound, span.start, span.prompt, span.prefix, language, thorough)
+        sound = self._history.view(span.start, now)[:, 0]
+        return Window(sound, span.start, span.prompt, span.prefix, self.language.spoken, thorough)
 
     def _settle(self, now: int, *, paused: bool) -> Hypothesis:
         """Hear which language the utterance is in, and what is said in it.
