@@ -40,6 +40,7 @@ ROOMS = (
     "engine.whisper.features",
     "engine.whisper.recognizer",
     "engine.whisper.cpu",
+    "engine.whisper.cuda.operations",
     "engine.whisper.cuda",
     "engine.whisper.choice",
     "engine.models.pins",
