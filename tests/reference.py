@@ -12,14 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.models.quantise import Variable, read_index
+from engine.whisper.model_bin import DTYPES, Variable, read_index
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra dev)")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed (extra dev)")
 
 torch.set_num_threads(1)  # tests share the processor
 
-_DTYPES = (np.float32, np.int8, np.int16, np.int32, np.float16)  # by CTranslate2's type id
 _BLOCKS = {
     "self_attention/layer_norm": ("self_attn_layer_norm",),
     "self_attention/linear_0": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
@@ -70,7 +69,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _array(path: Path, variable: Variable) -> np.ndarray:
-    dtype = np.dtype(_DTYPES[variable.type_id])
+    dtype = np.dtype(DTYPES[variable.type_id])
     count = variable.bytes // dtype.itemsize
     return np.fromfile(path, dtype, count, offset=variable.offset).reshape(variable.shape)
 

@@ -8,7 +8,7 @@ from enum import Enum
 from engine.errors import ModelCorrupt
 from engine.models.pins import Measure, Parts, Pin, measure
 from engine.models.places import Place
-from engine.models.quantise import joined, read_index
+from engine.whisper.model_bin import joined, read_index
 
 
 class Trust(Enum):

@@ -15,7 +15,7 @@ from pathlib import Path
 from engine.errors import ModelCorrupt
 from engine.models.catalog import Model
 from engine.models.checks import Trust
-from engine.models.quantise import read_index
+from engine.whisper.model_bin import read_index
 from engine.whisper.recognizer import Context
 
 NOTE = "undertext.json"

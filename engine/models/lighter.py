@@ -11,9 +11,9 @@ from engine.errors import ModelCorrupt
 from engine.models.catalog import CATALOG, Model
 from engine.models.checks import Trust
 from engine.models.installed import InstalledModel, installed
-from engine.models.quantise import read_index
 from engine.models.store import Store
 from engine.units import WINDOW_S
+from engine.whisper.model_bin import read_index
 from engine.whisper.recognizer import Context
 
 CLEARLY = 0.6  # of the cost, at most: base to tiny is half, and less than that is not worth a change of voice

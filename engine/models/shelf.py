@@ -21,7 +21,8 @@ from engine.models.disk import new_folder, private_folder, sync_folder
 from engine.models.installed import NOTE
 from engine.models.pins import Measure, Pin, measure
 from engine.models.places import Place
-from engine.models.quantise import joined, quantise
+from engine.models.quantise import quantise
+from engine.whisper.model_bin import joined
 
 _ABANDONED_S = 86_400.0  # nobody makes one model for a day
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.models.quantise import Variable, _header, _packed, read_index
+from engine.whisper.model_bin import Variable, header, packed, read_index
 
 _WIDTH = 512  # of Whisper base, from which everything else is taken
 _INT8 = 1
@@ -43,15 +43,15 @@ def write(folder: Path, shape: Shape, base: Path) -> None:
     with (base / "model.bin").open("rb") as source, (folder / "model.bin").open("wb") as target:
         index = read_index(source)
         variables = list(_grown(index.variables, shape))
-        target.write(struct.pack("<I", 6) + _packed("WhisperSpec"))
+        target.write(struct.pack("<I", 6) + packed("WhisperSpec"))
         target.write(struct.pack("<II", index.revision, len(variables)))
         random = np.random.default_rng(0)
         for variable in variables:
             source.seek(variable.offset)
             content = _content(variable, shape, random) or source.read(variable.bytes)
-            target.write(_header(variable.name, variable.shape, variable.type_id, len(content)) + content)
+            target.write(header(variable.name, variable.shape, variable.type_id, len(content)) + content)
         target.write(struct.pack("<I", len(index.aliases)))
-        target.writelines(_packed(alias) + _packed(name) for alias, name in index.aliases)
+        target.writelines(packed(alias) + packed(name) for alias, name in index.aliases)
 
 
 def _grown(variables: tuple[Variable, ...], shape: Shape) -> Iterator[Variable]:

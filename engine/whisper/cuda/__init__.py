@@ -1,1 +1,7 @@
-"""The GPU engine: Whisper in torch for NVIDIA GPUs. Nothing else in the engine needs torch."""
+"""Whisper in torch, FP16 on an NVIDIA GPU: made for one live stream first, for whole recordings second.
+
+    weights → model over operations (kernels) → search → recognizer
+    sound ──────▲                                 device: streams, events, captured graphs
+
+All of it runs on the processor too, with the plain operations on the host device: that is how it is tested.
+"""

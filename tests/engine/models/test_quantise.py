@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from engine.models.quantise import joined, quantise, read_index
+from engine.models.quantise import quantise
+from engine.whisper.model_bin import joined, read_index
 from tests.engine.models.made_up import TYPES, variables, weights
 
 EMBEDDINGS = "decoder/embeddings/weight"

@@ -14,8 +14,8 @@ from engine.errors import DownloadFailed, ModelCorrupt, ModelError, ModelMissing
 from engine.models.catalog import CATALOG
 from engine.models.checks import Trust
 from engine.models.download import Patience
-from engine.models.quantise import read_index
 from engine.models.store import Store
+from engine.whisper.model_bin import read_index
 from engine.whisper.recognizer import Context
 from tests.engine.models import made_up
 from tests.engine.models.hub import Fault, serving
