@@ -13,12 +13,11 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from engine.whisper.cuda.operations import PLAIN, Operations
+from engine.whisper.cuda.operations import NORM_EPS, PLAIN, Operations
 from engine.whisper.cuda.weights import HEAD, Checkpoint, Dims
 
 # The math kernel writes the whole matrix of attention; with these alone torch refuses rather than falls back to it.
 FUSED = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.CUDNN_ATTENTION]
-EPSILON = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class Norm:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return x, normalised."""
-        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, EPSILON)
+        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, NORM_EPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +159,11 @@ class Whisper:
         self._text_places = self._tensor("decoder/position_encodings/encodings")
         self._decoder = [self._decoder_layer(f"decoder/layer_{i}") for i in range(self.dims.decoder_layers)]
         self._decoder_norm = self._norm("decoder/layer_norm")
-        self._watched = [
-            [head for layer, head in self.dims.alignment_heads if layer == index]
-            for index in range(self.dims.decoder_layers)
-        ]
+        aligned = self.dims.alignment_heads
+        self._watched = {
+            index: torch.tensor([head for layer, head in aligned if layer == index], device=device)
+            for index in {layer for layer, _ in aligned}
+        }
 
     def cache(self, rows: int) -> Cache:
         """Return an empty cache."""
@@ -245,7 +245,7 @@ class Whisper:
                 _joined(_attended(query, cache.keys[index, ::beams], cache.values[index, ::beams], seen))
             )
             (query,) = self._heads(layer.cross.query(layer.cross.norm(x)), 1)
-            if watch and self._watched[index]:
+            if watch and index in self._watched:
                 attention.append(_probabilities(query, memory.keys[index], heard, self._watched[index]))
             x = x + layer.cross.out(_joined(_attended(query, memory.keys[index], memory.values[index], heard)))
             x = x + layer.feed_forward(x)
@@ -277,7 +277,7 @@ class Whisper:
         do = self.operations
         x = self.embeddings[tokens] + self._text_places[places]
         lengths = (places + 1).to(torch.int32)
-        delta = torch.zeros_like(x)
+        delta = None
         attention = []
         for index, layer in enumerate(self._decoder):
             own, cross, wide = layer.attention, layer.cross, layer.feed_forward
@@ -287,7 +287,7 @@ class Whisper:
             delta = self._row_linear(do.attend(query, keys, values, lengths, rows).flatten(1), own.out)
             x, normed = do.add_norm(x, delta, cross.norm.weight, cross.norm.bias)
             query = self._row_linear(normed, cross.query).unflatten(1, (-1, HEAD))
-            if watch and self._watched[index]:
+            if watch and index in self._watched:
                 attention.append(do.weights_of(query, memory.keys[index], self._watched[index], memory.lengths))
             attended = do.attend(query, memory.keys[index], memory.values[index], memory.lengths)
             delta = self._row_linear(attended.flatten(1), cross.out)
@@ -355,7 +355,7 @@ def _attended(query: Tensor, keys: Tensor, values: Tensor, visible: Tensor) -> T
         return functional.scaled_dot_product_attention(query, keys, values, attn_mask=visible)
 
 
-def _probabilities(query: Tensor, keys: Tensor, visible: Tensor, heads: list[int]) -> Tensor:
+def _probabilities(query: Tensor, keys: Tensor, visible: Tensor, heads: Tensor) -> Tensor:
     """Return float32 [k, heads, n, positions]: how much each token attends to each position."""
     scores = query[:, heads].float() @ keys[:, heads].float().transpose(2, 3) * HEAD**-0.5
     return scores.masked_fill(~visible, float("-inf")).softmax(3)
