@@ -305,7 +305,7 @@ class Whisper:
 
     def _heads(self, stacked: Tensor, parts: int) -> tuple[Tensor, ...]:
         """Cut [k, n, parts × width] into `parts` of [k, heads, n, 64]."""
-        return stacked.unflatten(2, (parts, self.dims.heads, HEAD)).permute(2, 0, 3, 1, 4).unbind(0)
+        return tuple(stacked.unflatten(2, (parts, self.dims.heads, HEAD)).permute(2, 0, 3, 1, 4))
 
     def _encoder_layer(self, name: str) -> EncoderLayer:
         return EncoderLayer(self._self_attention(name), self._feed_forward(name))

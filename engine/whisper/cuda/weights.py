@@ -138,7 +138,7 @@ def _bytes_of(path: Path, variable: Variable) -> Tensor:
 
 
 def _from_safetensors(files: list[Path], config: dict[str, Any]) -> Checkpoint:
-    readers = [safetensors.safe_open(file, framework="pt") for file in files]
+    readers: list[Any] = [safetensors.safe_open(file, framework="pt") for file in files]
     held = {name.removeprefix("model."): (reader, name) for reader in readers for name in reader.keys()}  # noqa: SIM118
 
     def shape(name: str) -> tuple[int, ...]:
