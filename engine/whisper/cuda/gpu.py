@@ -123,12 +123,12 @@ class CudaDevice:
         """Return what the driver has left, and what torch keeps of it without use."""
         with self._guard():
             free, _ = torch.cuda.mem_get_info(self.place)
-            return free + torch.cuda.memory_reserved(self.place) - torch.cuda.memory_allocated(self.place)
+            return int(free + torch.cuda.memory_reserved(self.place) - torch.cuda.memory_allocated(self.place))
 
     def total_bytes(self) -> int:
         """Return the memory of the chip."""
         with self._guard():
-            return torch.cuda.mem_get_info(self.place)[1]
+            return int(torch.cuda.mem_get_info(self.place)[1])
 
     @staticmethod
     def _follow(stream: torch.cuda.Stream, events: Sequence[Event]) -> None:
