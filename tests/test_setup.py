@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 LOCKS = {"app": ("models",), "test": ("models", "test"), "base": ("models-base",)}
 PINNED = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>\S+)", re.MULTILINE)
 SCRIPTS = ("run", ".ci/run")
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
 
 
 def lock(name):
@@ -87,3 +88,78 @@ def test_a_lock_is_without_torch(name):
 def test_what_is_tested_is_what_people_get():
     app, test = pins("app"), pins("test")
     assert app == {package: test[package] for package in app}
+
+
+def extra(name):
+    """Return the names of an extra's packages, through the extras of Undertext that it names."""
+    found = set()
+    for requirement in map(Requirement, EXTRAS[name]):
+        if canonicalize_name(requirement.name) == "undertext":
+            found = found.union(*map(extra, requirement.extras))
+        else:
+            found.add(canonicalize_name(requirement.name))
+    return found
+
+
+def test_torch_is_named_in_one_version_and_comes_by_extras_only():
+    assert [line for lines in EXTRAS.values() for line in lines if line.startswith("torch")] == ["torch==2.13.0"]
+    assert {name for name in EXTRAS if "torch" in extra(name)} == {"gpu", "dev"}
+
+
+def test_the_extra_for_developers_holds_all_that_tests_need():
+    assert extra("dev") >= extra("gpu") | extra("gpu-test") | extra("models") | extra("test")
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Return a checkout that is set up with a Python that only writes down what it is asked for, and how to run it."""
+    for name in ("run", "pyproject.toml", "packaging"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "$@" >>asked.log\n')
+    python.chmod(0o755)
+    asked = tmp_path / "asked.log"
+
+    def run(*verb):
+        asked.write_text("")
+        subprocess.run([tmp_path / "run", *verb], stderr=subprocess.PIPE, check=True)
+        return asked.read_text().splitlines()
+
+    return run
+
+
+def test_torch_is_installed_once_over_what_is_locked(made, tmp_path):
+    *_, last = made("gpu")
+    assert last.endswith("--no-build-isolation --constraint .venv/.locked --editable .[gpu]")
+    held = (tmp_path / ".venv" / ".locked").read_text(encoding="utf-8")
+    assert {(pin["name"], pin["version"]) for pin in PINNED.finditer(held)} == {
+        (pin["name"], pin["version"]) for pin in PINNED.finditer(lock("test"))
+    }
+    assert "--hash" not in held, "pip would ask for a hash of torch as well"
+    assert made("gpu") == []
+
+
+def test_what_the_gpu_is_tested_with_comes_on_top(made):
+    made("gpu")
+    assert [asked.partition("--editable ")[2] for asked in made("gpu", "test")] == [".[gpu,gpu-test]"]
+    assert made("gpu", "test") == made("gpu") == []
+
+
+def test_a_changed_pyproject_installs_torch_anew(made, tmp_path):
+    made("gpu")
+    with (tmp_path / "pyproject.toml").open("a") as file:
+        file.write("# changed\n")
+    assert made("gpu")[-1].endswith(".[gpu]")
+
+
+def test_a_word_that_gpu_does_not_know_is_refused():
+    refused = subprocess.run([ROOT / "run", "gpu", "fast"], capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "'gpu' takes the word test" in refused.stderr
+
+
+def test_ci_has_torch_before_it_checks():
+    steps = re.findall(r"\./run (.+?) </dev/null", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))
+    assert steps == ["gpu test", "check"]
