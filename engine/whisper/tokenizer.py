@@ -85,6 +85,22 @@ class Tokenizer:
         """`<|endoftext|>`; every token from here on is special."""
         return self._special("endoftext")
 
+    @cached_property
+    def no_speech(self) -> int:
+        """`<|nospeech|>`: how probable it is at the start says how sure the model is that nobody speaks."""
+        return self._special("nospeech", "nocaptions")
+
+    @cached_property
+    def blank(self) -> tuple[int, ...]:
+        """A lone space, and the end: with these no text begins."""
+        return (*self.encode(" "), self.end)
+
+    @cached_property
+    def never(self) -> tuple[int, ...]:
+        """Special tokens that are told to the model and never written by it."""
+        model_start = self._special("startoflm")
+        return (self.start, self.previous, self.transcribe, self.translate, self.no_speech, model_start)
+
     def language(self, code: str) -> int:
         """Return the token of an ISO 639-1 code.
 
