@@ -92,10 +92,11 @@ class CudaDevice:
         All graphs share one pool of memory, on one stream. They may be replayed in any order, because no result is left
         in the pool.
         """
+        self.finish()  # what it works on may have been made on another stream
         with self.compute(), self.range(f"capture {name}"):
             call = StaticCall(name, function, inputs)
             graph = torch.cuda.CUDAGraph()
-            # Other threads may go on meanwhile; this one must not do what a graph cannot hold.
+            # It waits for the device first. Other threads may go on; this one must not do what a graph cannot hold.
             with torch.cuda.graph(graph, pool=self._pool, stream=self._compute, capture_error_mode="thread_local"):
                 call()
             return _CudaGraph(self, call, graph)
