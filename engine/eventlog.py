@@ -6,7 +6,7 @@
     {"type": "gap", …, "start_s": …, "end_s": …, "reason": "…"}
     {"type": "withheld", …, "start_s": …, "end_s": …, "text": "Thank you.", "reason": "phantom"}
     {"type": "stats", …, "lag_s": …, "level_db": …, "updates": …, "decode_ms": …, "busy": …, "speaking": …,
-     "level": "normal", "skipped_s": 0.0, "cpu_s": …}
+     "level": "normal", "skipped_s": 0.0, "cpu_s": …, "fallback": ""}
     {"type": "error", …, "kind": "DiskFull", "message": "…", "hint": "…", "fatal": false}
 
 `at_s` is wall time since the log began, `audio_s` the seconds of sound fed when the event was made. A caption holds
@@ -15,8 +15,10 @@ translation). `withheld` is what the model wrote and was not believed, by its re
 "unsure". `level` says what is given up so that captions keep up: "normal" nothing, "greedy" the wide search at the end
 of an utterance, "slower" half of the updates as well, "lighter" the model, for a smaller one; `skipped_s` is the speech
 left out for want of time so far, each span of it a gap; `cpu_s` the processor time of the whole process since the
-session began. The first `listening` marks the moment at which the sound began. A reader ignores types and keys that it
-does not know.
+session began; `fallback` which processor failed and what captions come from instead, empty while that is what was
+chosen. Each such change is an `error` that is not fatal, once, of the kind "OutOfMemory" or "CudaUnavailable" (or
+another, where nobody foresaw it). The first `listening` marks the moment at which the sound began. A reader ignores
+types and keys that it does not know.
 """
 
 import json

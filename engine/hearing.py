@@ -18,6 +18,7 @@ from engine.speech.language import ENOUGH_S, Language
 from engine.speech.pace import Pace
 from engine.speech.windows import WindowPlan
 from engine.units import WINDOW_S, samples
+from engine.whisper.ladder import LadderRecognizer
 from engine.whisper.recognizer import Recognizer
 
 UNHEARD_S = 0.8  # speech after the last word of a phrase that is worth another look
@@ -161,7 +162,10 @@ class Hearing:
         hypothesis = self.recognizer.recognize(window)
         done = self._clock()
         self.decode_s = done - began
-        padded = self.recognizer.context.least_s >= WINDOW_S
-        self._pace.decoded(len(window.samples), self.decode_s, done, padded=padded)
+        if isinstance(self.recognizer, LadderRecognizer) and self.recognizer.changed:
+            self._pace.begin_anew()
+        else:
+            padded = self.recognizer.context.least_s >= WINDOW_S
+            self._pace.decoded(len(window.samples), self.decode_s, done, padded=padded)
         self.updates += 1
         return hypothesis

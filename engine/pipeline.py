@@ -23,6 +23,7 @@ from engine.speech.segments import Segments
 from engine.speech.vad import FRAME, Edge, Hysteresis, SpeechDetector, SpeechTrack
 from engine.speech.windows import WindowPlan
 from engine.units import samples, seconds
+from engine.whisper.ladder import LadderRecognizer
 from engine.whisper.recognizer import Recognizer
 
 HISTORY_S = 40  # the longest window, and room for what arrives while it is decoded
@@ -114,6 +115,12 @@ class Pipeline:
     def decode_s(self) -> float:
         """Wall time of the last one."""
         return self._hearing.decode_s
+
+    @property
+    def fallback(self) -> str:
+        """Which processor failed, and what captions come from instead; nothing while they come from what was chosen."""
+        recognizer = self._hearing.recognizer
+        return recognizer.fallback if isinstance(recognizer, LadderRecognizer) else ""
 
     def recent(self, length: int) -> Samples:
         """Return the last samples, at most `length` of them; good until the next `feed`."""

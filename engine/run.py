@@ -166,6 +166,7 @@ class Run:
             level=pipeline.pace.level,
             skipped_s=seconds(pipeline.skipped),
             cpu_s=time.process_time() - self._cpu_s,
+            fallback=pipeline.fallback,
         )
 
 

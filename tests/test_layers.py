@@ -40,6 +40,7 @@ ROOMS = (
     "engine.whisper.prompt",
     "engine.whisper.features",
     "engine.whisper.recognizer",
+    "engine.whisper.ladder",
     "engine.whisper.cpu",
     "engine.whisper.cuda.operations",
     "engine.whisper.cuda.presence",

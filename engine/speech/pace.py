@@ -173,6 +173,14 @@ class Pace:
             self._change(-1, at_s)
             self._returned_s = at_s
 
+    def begin_anew(self) -> None:
+        """Another processor decodes from now on: what decodes took says nothing, and its start kept sound waiting."""
+        if self.level is Level.LIGHTER:
+            self._light = Cost()
+        else:
+            self._chosen = Cost()
+        self._caught_up_s = math.inf
+
     def forgo_lighter(self) -> None:
         """There is no smaller model after all."""
         self._lightest = Level.SLOWER

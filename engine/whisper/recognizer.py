@@ -1,4 +1,4 @@
-"""What a recogniser is, and one that follows a script.
+"""What a recogniser is, one that follows a script, and what shows how others go wrong.
 
 A recogniser keeps no state between windows: the pipeline decides what it sees. It is used by one thread.
 """
@@ -130,4 +130,33 @@ class SlowRecognizer:
     def recognize(self, window: Window) -> Hypothesis:
         """Return what is heard, late."""
         self.wait(self.cost_s(window))
+        return self.recognizer.recognize(window)
+
+
+@dataclass(frozen=True, slots=True)
+class FailingRecognizer:
+    """Fails when it is told to: shows on any machine what becomes of captions when a processor fails.
+
+    Args:
+        recognizer: Hears, where nothing fails.
+        fault: Returns what a window is to fail with, or None.
+    """
+
+    recognizer: Recognizer
+    fault: Callable[[Window], Exception | None]
+
+    @property
+    def context(self) -> Context:
+        """What the model's encoder needs to see."""
+        return self.recognizer.context
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639-1 codes it knows."""
+        return self.recognizer.languages
+
+    def recognize(self, window: Window) -> Hypothesis:
+        """Return what is heard, or fail."""
+        if (error := self.fault(window)) is not None:
+            raise error
         return self.recognizer.recognize(window)
