@@ -16,9 +16,10 @@ from typing import NoReturn
 
 from desktop import paths
 from desktop.system.log import start_log
+from engine.audio import decoder
 from engine.errors import EngineError
 
-COMMANDS = ("caption", "devices", "models", "sessions", "export", "doctor")
+COMMANDS = ("caption", "transcribe", "devices", "models", "sessions", "export", "doctor")
 WRONG = 2  # the exit code of bad input, as argparse has it
 BROKEN = 1
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -29,9 +30,12 @@ _LOG = logging.getLogger("undertext")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == [decoder.ARGUMENT]:  # a frozen program has no Python to start the decoder with
+        return decoder.main(given[1])
     try:
         _settle_output()
-        options = _parser().parse_args(arguments)
+        options = _parser().parse_args(given)
         if options.run is not _window:  # the window begins its log itself
             _start_log()
         code = int(options.run(options))

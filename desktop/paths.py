@@ -2,6 +2,7 @@
 
     models/          downloaded and prepared models (see `engine.models.store`)
     transcripts/     the journals
+    recordings/      what is finished of whole recordings (see `engine.recordings.ledger`)
     logs/
     settings.json
 
@@ -38,6 +39,11 @@ def models() -> Path:
 def transcripts() -> Path:
     """Return the folder of the journals; raises as `home`."""
     return _private(home() / "transcripts")
+
+
+def recordings() -> Path:
+    """Return the folder of what is known of recordings on their way; raises as `home`."""
+    return _private(home() / "recordings")
 
 
 def logs() -> Path:

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from desktop import paths
 from engine.audio.sources import AudioSource
@@ -24,7 +26,8 @@ from engine.session import Session
 from engine.settings import AUTO, TRANSLATE, EngineSettings
 from engine.speech.commit import CommitPolicy
 from engine.transcript.journal import Journal
-from engine.whisper.choice import load_recognizer
+from engine.whisper.batch import BatchRecognizer
+from engine.whisper.choice import load_batch_recognizer, load_recognizer
 from engine.whisper.recognizer import Recognizer
 from engine.whisper.tokenizer import LANGUAGES
 
@@ -84,6 +87,24 @@ class Engine:
             EngineError: It cannot be found or loaded.
         """
         return load_recognizer(self.installed.path, self.installed.context, self.settings)
+
+    @cached_property
+    def batch_recognizer(self) -> BatchRecognizer:
+        """The loaded model, for whole recordings; raises as `recognizer`."""
+        return load_batch_recognizer(self.installed.path, self.installed.context, self.settings)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the words of a recording hang on, as JSON can say it; raises as `installed`."""
+        weights = (self.installed.path / "model.bin").stat()
+        settings = self.settings
+        return {
+            "weights": [weights.st_size, weights.st_mtime_ns],
+            "context": self.installed.context.name,
+            "task": settings.task,
+            "vocabulary": sha256("\n".join(settings.vocabulary).encode()).hexdigest(),
+            "beam": settings.beam,
+        }
 
     @cached_property
     def lighter(self) -> Recognizer | None:

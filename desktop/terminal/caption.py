@@ -83,14 +83,14 @@ def run(options: argparse.Namespace) -> int:
     settings = EngineSettings(
         language=options.language,
         task=options.task,
-        vocabulary=_terms(options.vocabulary),
+        vocabulary=terms(options.vocabulary),
         device=options.device,
         smaller=options.smaller,
     )
     engine = Engine(settings, options.model)
     source = _source(options.source, options.pace)
     if options.save is not None:
-        _make_folder(options.save)
+        make_folder(options.save)
     with _event_log(options.events) as log:
         outlet = Outlet(log)
         session = open_session(lambda: engine, lambda event: outlet.send(event, session.audio_s), options.save)
@@ -111,7 +111,7 @@ def _source(name: str, pace: str) -> AudioSource:
     return FileSource(path, pacer=Pacer() if pace == "real" else None)
 
 
-def _terms(path: Path | None) -> tuple[str, ...]:
+def terms(path: Path | None) -> tuple[str, ...]:
     """Return the names and terms of a file."""
     try:
         return terms_of(path.read_text(encoding="utf-8")) if path else ()
@@ -121,7 +121,7 @@ def _terms(path: Path | None) -> tuple[str, ...]:
         raise SettingsError(f"{path} cannot be read: {error.strerror}", hint="Name another file.") from error
 
 
-def _make_folder(path: Path) -> None:
+def make_folder(path: Path) -> None:
     """Have the folder for transcripts, or refuse to begin: who asks for one wants no captions without it."""
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
+from engine.audio.decoder import OPTIONS
 from engine.errors import MediaUnreadable
 from engine.records import AudioBlock, Samples, SourceItem
 
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
     import av
 
 BLOCK_S = 0.1
-# Only containers that hold their sound themselves: a playlist would have the decoder open what it names.
-FORMATS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,webm,mov,mp4,m4a,3gp,mp3,mpeg,mpegts,ogg,opus,tta,w64,"
-    "wav,wv"
-)
 
 
 @runtime_checkable
@@ -196,9 +192,8 @@ def _decoded(path: Path) -> Iterator[AudioBlock]:
     """
     import av  # noqa: PLC0415  # 0.2 s, and only files need it
 
-    options = {"protocol_whitelist": "file,pipe", "format_whitelist": FORMATS}
     try:
-        with path.open("rb") as file, av.open(file, options=options, metadata_errors="ignore") as media:
+        with path.open("rb") as file, av.open(file, options=OPTIONS, metadata_errors="ignore") as media:
             if not media.streams.audio:
                 raise MediaUnreadable(f"{path.name} has no sound in it", hint="Choose an audio or video file.")
             rate = media.streams.audio[0].codec_context.sample_rate

@@ -79,6 +79,7 @@ class CpuRecognizer:
         folder: `config.json`, `model.bin`, `tokenizer.json` and a vocabulary.
         context: What the model's encoder needs to see.
         settings: Threads, beam, task and vocabulary are taken from here; an English-only model always transcribes.
+        searches: So many threads may use it at the same time, a core each; 0 for one that may take several cores.
 
     Raises:
         SettingsError: The vocabulary does not fit.
@@ -86,7 +87,7 @@ class CpuRecognizer:
         ModelTooLarge: It does not fit into memory.
     """
 
-    def __init__(self, folder: Path, context: Context, settings: EngineSettings) -> None:
+    def __init__(self, folder: Path, context: Context, settings: EngineSettings, *, searches: int = 0) -> None:
         tune_allocator()
         widen_vectors()
         self.context = context
@@ -99,7 +100,8 @@ class CpuRecognizer:
                 str(folder),
                 device="cpu",
                 compute_type="int8",
-                intra_threads=settings.threads or _threads(context),
+                inter_threads=searches or 1,
+                intra_threads=1 if searches else settings.threads or _threads(context),
             )
         except MemoryError as error:
             raise ModelTooLarge(f"{folder.name} does not fit into memory", hint="Choose a smaller model.") from error
@@ -140,22 +142,35 @@ class CpuRecognizer:
             encoded,
             [[*prompt, *opening, self._tokenizer.untimed, *prefix]],
             beam_size=self._beam if window.thorough else 1,
-            max_length=_max_length(len(prompt) + len(opening) + 1, len(prefix), len(window.samples)),
+            max_length=max_length(len(prompt) + len(opening) + 1, len(prefix), len(window.samples)),
             sampling_temperature=0,
             return_no_speech_prob=True,
         )[0]
+        return self._hypothesis(encoded, window, (language, certainty), prefix, result)
+
+    def _hypothesis(
+        self,
+        encoded: ctranslate2.StorageView,
+        window: Window,
+        language: tuple[str, float],
+        prefix: list[int],
+        result: ctranslate2.models.WhisperGenerationResult,
+    ) -> Hypothesis:
+        """Return what a search found after the prefix, with word times."""
         tokens = [token for token in result.sequences_ids[0][len(prefix) :] if token < self._tokenizer.end]
         if not tokens:
-            return Hypothesis((), language, certainty, 0.0, result.no_speech_prob)
-        words, logprob = self._words(encoded, window, language, prefix, tokens)
-        return Hypothesis(words, language, certainty, logprob, result.no_speech_prob)
+            return Hypothesis((), *language, 0.0, result.no_speech_prob)
+        words, logprob = self._words(encoded, window, language[0], prefix, tokens)
+        return Hypothesis(words, *language, logprob, result.no_speech_prob)
 
     def _encode(self, window: Window) -> ctranslate2.StorageView:
-        sound = window.samples[: samples(WINDOW_S)]
-        shown = max(len(sound) + samples(self.context.margin_s), samples(self.context.least_s))
-        shown = -(-shown // ENCODED) * ENCODED
-        encoded = self._encoded(sound, min(shown, samples(WINDOW_S)))
+        encoded = self._encoded(window.samples[: samples(WINDOW_S)], self._shown(window))
         return encoded if self._silence is None else _filled(encoded, self._silence)
+
+    def _shown(self, window: Window) -> int:
+        """Return how much sound is encoded: the window, and silence."""
+        shown = max(len(window.samples) + samples(self.context.margin_s), samples(self.context.least_s))
+        return min(-(-shown // ENCODED) * ENCODED, samples(WINDOW_S))
 
     def _encoded(self, sound: Samples, shown: int) -> ctranslate2.StorageView:
         """Return what the encoder makes of sound, with silence behind it to the length `shown`."""
@@ -222,7 +237,7 @@ def _onsets(alignment: Sequence[tuple[int, int]], n_tokens: int, positions: int)
     return onsets
 
 
-def _max_length(prompt: int, prefix: int, heard: int) -> int:
+def max_length(prompt: int, prefix: int, heard: int) -> int:
     """Return CTranslate2's `max_length`: it counts the prompt, and output ends at half of it as well."""
     output = prefix + SPARE_TOKENS + TOKENS_PER_SECOND * heard // samples(1)
     return min(448, max(2 * output, prompt + output))

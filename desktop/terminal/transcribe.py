@@ -1,0 +1,124 @@
+"""`undertext transcribe FILES…`: whole recordings into text, subtitles or JSON, as fast as the machine can.
+
+What was done is left alone, what was broken off goes on where it was: the same command may be given again and again.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from desktop import paths
+from desktop.terminal.caption import make_folder, terms
+from desktop.terminal.progress import Meter, view
+from desktop.wiring import Engine
+from engine.errors import MediaUnreadable, SettingsError
+from engine.recordings.delivery import Order, deliver
+from engine.recordings.places import Place, places
+from engine.recordings.transcriber import MIXED, Transcriber
+from engine.settings import AUTO, DEVICES, ENGLISH, TASKS, TRANSCRIBE, TRANSLATE, EngineSettings
+from engine.transcript.export import FORMATS
+
+NAME = "transcribe"
+HELP = "transcribe whole recordings, as fast as this machine can"
+INTERRUPTED = 130  # 128 + SIGINT
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="audio or video files, folders of them, or patterns such as '*.mp3'"
+    )
+    parser.add_argument(
+        "--format", default="txt", metavar="KINDS", help=f"some of {','.join(FORMATS)}, with commas (default: txt)"
+    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where to write (default: beside each recording)")
+    parser.add_argument("--model", metavar="NAME|DIR", help="a model's name or folder (default: the best there is)")
+    parser.add_argument(
+        "--language",
+        default=AUTO,
+        metavar="CODE",
+        type=str.lower,
+        help=f"en, de, ja …; auto (default) hears it at the beginning of each file, {MIXED} all the time",
+    )
+    parser.add_argument(
+        "--task",
+        default=TRANSCRIBE,
+        choices=TASKS,
+        help="write what is said as it is said (default), or translate it into English",
+    )
+    parser.add_argument(
+        "--vocabulary",
+        type=Path,
+        metavar="FILE",
+        help="names and terms that may come up, spelt as they should be: UTF-8, one a line, some thirty at most",
+    )
+    parser.add_argument("--device", default=AUTO, choices=DEVICES, help="where to compute (default: auto)")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="processor cores to use (default: all)")
+    parser.add_argument("--again", action="store_true", help="do again what is done, and replace what is there")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Transcribe every file; return 0, or 1 if some could not be."""
+    formats = _formats(options.format)
+    settings = EngineSettings(
+        language=AUTO if options.language == MIXED else options.language,
+        task=options.task,
+        vocabulary=terms(options.vocabulary),
+        device=options.device,
+        threads=options.threads,
+    )
+    found = _places(options)
+    engine = Engine(settings, options.model)
+    order = Order(
+        formats=formats,
+        model=engine.installed.name,
+        settings=engine.identity | {"language": options.language},
+        translated=ENGLISH if options.task == TRANSLATE else "",
+        again=options.again,
+    )
+
+    def transcriber() -> Transcriber:
+        return Transcriber(engine.batch_recognizer, options.language)
+
+    meter = Meter({place: _size(place.recording) for place in found})
+    with view(meter) as show:
+        try:
+            for report in deliver(found, order, paths.recordings(), transcriber):
+                show.report(report)
+        except KeyboardInterrupt:
+            show.note("stopped. What is finished is kept: the same command goes on from there")
+            _leave()
+        show.note(meter.summary())
+    return 1 if meter.failed else 0
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    kinds = tuple(dict.fromkeys(kind.strip().lower() for kind in text.split(",")))
+    for kind in kinds:
+        if kind not in FORMATS:
+            raise SettingsError(f"there is no format {kind!r}", hint=f"Choose from {', '.join(FORMATS)}.")
+    return kinds
+
+
+def _places(options: argparse.Namespace) -> list[Place]:
+    found = places(options.files, options.output)
+    if not found:
+        raise MediaUnreadable(f"there is no recording in {', '.join(options.files)}", hint="Name audio or video files.")
+    if options.output is not None:
+        make_folder(options.output)
+    return found
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _leave() -> None:
+    """End at once: a search that has begun cannot be broken off, and nothing hangs on its end."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)

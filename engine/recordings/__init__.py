@@ -1,0 +1,1 @@
+"""Whole recordings: files in, transcripts out, as fast as the machine can."""
