@@ -155,7 +155,7 @@ def listed(path: Path) -> bool:
 ENDINGS = frozenset(
     f".{ending}"
     for ending in (
-        "3gp aac ac3 aif aifc aiff amr ape asf au avi caf eac3 f4v flac flv m2ts m4a m4b m4v mka mkv mov mp2 mp3 mp4 "
-        "mpeg mpg mts oga ogg ogm ogv opus qt snd spx ts tta vob w64 wav weba webm wma wmv wv"
+        "3g2 3gp aac ac3 aif aifc aiff amr ape asf au avi caf eac3 f4v flac flv m2ts m4a m4b m4v mka mkv mov mp2 mp3 "
+        "mp4 mpeg mpg mts oga ogg ogm ogv opus qt snd spx ts tta vob w64 wav weba webm wma wmv wv"
     ).split()
 )

@@ -99,6 +99,22 @@ def deliver(
         yield from _transcribed(waiting, order, ledgers, transcriber())
 
 
+def transcribe_file(recording: Path, order: Order, transcriber: Transcriber) -> Transcript:
+    """Return the transcript of one recording; nothing is written.
+
+    For whoever has no other files and keeps a transcriber, with its loaded model: a worker of another machine.
+
+    Raises:
+        EngineError: It cannot be transcribed.
+    """
+    for report in transcriber.transcribe([Job(recording)]):
+        if isinstance(report, Finished):
+            return transcript_of(recording, report.heard, order)
+        if isinstance(report, Broken):
+            raise report.error
+    raise TranscriptError(f"nothing came of {recording}", hint="Try again.")
+
+
 def transcript_of(recording: Path, heard: Sequence[Heard], order: Order) -> Transcript:
     """Return the transcript of a recording of which this was heard."""
     written = datetime.fromtimestamp(recording.stat().st_mtime).astimezone()
