@@ -17,6 +17,7 @@ from engine.recordings.ledger import Ledger, output
 from engine.recordings.places import Place
 from engine.recordings.text import doubted, segments
 from engine.recordings.transcriber import Advanced, Finished, Job, Transcriber
+from engine.recordings.transcriber import Failed as Broken
 from engine.transcript.export import write
 from engine.transcript.records import Header, Transcript
 
