@@ -5,7 +5,6 @@ one token a row over the fused operations. Nothing here waits for the device or 
 captured as a graph.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -13,93 +12,18 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from engine.whisper.cuda.operations import NORM_EPS, PLAIN, Operations
-from engine.whisper.cuda.weights import HEAD, Checkpoint, Dims
+from engine.whisper.cuda.dims import HEAD, Dims
+from engine.whisper.cuda.layers import Linear, Precise, Shelf
+from engine.whisper.cuda.operations import PLAIN, Operations
+from engine.whisper.cuda.weights import Checkpoint
 
 # The math kernel writes the whole matrix of attention; with these alone torch refuses rather than falls back to it.
-FUSED = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.CUDNN_ATTENTION]
-
-
-@dataclass(frozen=True, slots=True)
-class Linear:
-    """x · weightᵀ + bias.
-
-    Attributes:
-        weight: [out, in]; int8 where there are scales.
-        bias: [out], or none.
-        scales: [out]: what a row of an int8 weight is multiplied with.
-    """
-
-    weight: Tensor
-    bias: Tensor | None = None
-    scales: Tensor | None = None
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return [..., out] of x [..., in]."""
-        if self.scales is None:
-            return functional.linear(x, self.weight, self.bias)
-        return functional.linear(x, self.weight.to(x.dtype) * self.scales[:, None].to(x.dtype), self.bias)
-
-
-@dataclass(frozen=True, slots=True)
-class Norm:
-    """LayerNorm over the width."""
-
-    weight: Tensor
-    bias: Tensor
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return x, normalised."""
-        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, NORM_EPS)
-
-
-@dataclass(frozen=True, slots=True)
-class SelfAttention:
-    """Queries, keys and values from one stacked projection."""
-
-    norm: Norm
-    qkv: Linear
-    out: Linear
-
-
-@dataclass(frozen=True, slots=True)
-class CrossAttention:
-    """Queries from the text; keys and values from the sound."""
-
-    norm: Norm
-    query: Linear
-    keys_values: Linear
-    out: Linear
-
-
-@dataclass(frozen=True, slots=True)
-class FeedForward:
-    """Four times as wide, GELU, and back."""
-
-    norm: Norm
-    up: Linear
-    down: Linear
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return what is added to x."""
-        return self.down(functional.gelu(self.up(self.norm(x))))
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderLayer:
-    """Sound attends to sound."""
-
-    attention: SelfAttention
-    feed_forward: FeedForward
-
-
-@dataclass(frozen=True, slots=True)
-class DecoderLayer:
-    """Text attends to text, then to sound."""
-
-    attention: SelfAttention
-    cross: CrossAttention
-    feed_forward: FeedForward
+# Flash takes no mask and wants compute capability 8.0, the other takes both. cuDNN's makes a plan for every new shape.
+FUSED = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
+# What is added to a score that shall not count: its exponential is 0 beside any other's, and where nothing counts
+# (a window that nobody listens to) there is still a number.
+_UNSEEN = -60_000.0
+_ALIGNED = 8  # elements: rows of a mask that the efficient kernel reads without copying them first
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +58,11 @@ class Whisper:
         dtype: float16 on a GPU; bfloat16 and float32 work as well.
         operations: Of the token step.
         precise: Says which dtype or quantisation a layer takes; see `precision`. None keeps `dtype` everywhere.
+
+    Attributes:
+        dims: The shape.
+        embeddings: [vocabulary, width], of tokens; also the last projection. int8 where there are scales.
+        embedding_scales: float32 [vocabulary], or none.
     """
 
     def __init__(
@@ -143,22 +72,22 @@ class Whisper:
         dtype: torch.dtype,
         *,
         operations: Operations = PLAIN,
-        precise: Callable[[str, Linear], Linear] | None = None,
+        precise: Precise | None = None,
     ) -> None:
         self.dims: Dims = checkpoint.dims
         self.device = device
         self.dtype = dtype
         self.operations = operations
-        self._checkpoint = checkpoint
-        self._precise = precise
-        self._conv1, self._conv2 = self._linear("encoder/conv1"), self._linear("encoder/conv2")
-        self._sound_places = self._tensor("encoder/position_encodings/encodings")
-        self._encoder = [self._encoder_layer(f"encoder/layer_{i}") for i in range(self.dims.encoder_layers)]
-        self._encoder_norm = self._norm("encoder/layer_norm")
-        self.embeddings = self._tensor("decoder/embeddings/weight")
-        self._text_places = self._tensor("decoder/position_encodings/encodings")
-        self._decoder = [self._decoder_layer(f"decoder/layer_{i}") for i in range(self.dims.decoder_layers)]
-        self._decoder_norm = self._norm("decoder/layer_norm")
+        shelf = Shelf(checkpoint, device, dtype, precise)
+        self._conv1, self._conv2 = shelf.convolution("encoder/conv1", 1), shelf.convolution("encoder/conv2", 2)
+        self._sound_places = shelf.tensor("encoder/position_encodings/encodings")
+        self._encoder = [shelf.encoder_layer(f"encoder/layer_{i}") for i in range(self.dims.encoder_layers)]
+        self._encoder_norm = shelf.norm("encoder/layer_norm")
+        embeddings = shelf.embeddings()
+        self.embeddings, self.embedding_scales = embeddings.weight, embeddings.scales
+        self._text_places = shelf.tensor("decoder/position_encodings/encodings")
+        self._decoder = [shelf.decoder_layer(f"decoder/layer_{i}") for i in range(self.dims.decoder_layers)]
+        self._decoder_norm = shelf.norm("decoder/layer_norm")
         aligned = self.dims.alignment_heads
         self._watched = {
             index: torch.tensor([head for layer, head in aligned if layer == index], device=device)
@@ -185,15 +114,11 @@ class Whisper:
         Returns:
             [k, n, width].
         """
-        x = functional.gelu(functional.conv1d(mel, self._conv1.weight, self._conv1.bias, padding=1))
-        x = functional.gelu(functional.conv1d(x, self._conv2.weight, self._conv2.bias, stride=2, padding=1))
-        x = x.transpose(1, 2)
+        x = self._conv2(self._conv1(mel)).transpose(1, 2)
         x = x + self._sound_places[: x.shape[1]]
         for layer in self._encoder:
             query, keys, values = self._heads(layer.attention.qkv(layer.attention.norm(x)), 3)
-            with sdpa_kernel(FUSED):
-                attended = functional.scaled_dot_product_attention(query, keys, values)
-            x = x + layer.attention.out(_joined(attended))
+            x = x + layer.attention.out(_joined(_attended(query, keys, values)))
             x = x + layer.feed_forward(x)
         return self._encoder_norm(x)
 
@@ -231,9 +156,9 @@ class Whisper:
             [k, n, width] to be given to `logits`, and float32 [k, alignment heads, n, positions] or None.
         """
         places = first[:, None] + torch.arange(tokens.shape[1], device=self.device)
-        x = self.embeddings[tokens] + self._text_places[places]
-        seen = torch.arange(self.dims.tokens, device=self.device) <= places[:, None, :, None]
-        heard = torch.arange(memory.keys.shape[3], device=self.device) < memory.lengths[:, None, None, None]
+        x = self._embedded(tokens, places)
+        seen = self._mask(places[:, None, :, None] + 1, self.dims.tokens)
+        heard = self._mask(memory.lengths[:, None, None, None], memory.keys.shape[3])
         windows = torch.arange(len(tokens), device=self.device)[:, None]
         attention = []
         for index, layer in enumerate(self._decoder):
@@ -275,7 +200,7 @@ class Whisper:
             [b, width], normalised, and float32 [b, alignment heads, positions] or None.
         """
         do = self.operations
-        x = self.embeddings[tokens] + self._text_places[places]
+        x = self._embedded(tokens, places)
         lengths = (places + 1).to(torch.int32)
         delta = None
         attention = []
@@ -298,7 +223,22 @@ class Whisper:
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Return float32 [..., vocabulary] of [..., width]."""
-        return functional.linear(hidden, self.embeddings).float()
+        return Linear(self.embeddings, scales=self.embedding_scales)(hidden).float()
+
+    def _embedded(self, tokens: Tensor, places: Tensor) -> Tensor:
+        vectors = self.embeddings[tokens]
+        if self.embedding_scales is not None:
+            vectors = (vectors * self.embedding_scales[tokens][..., None]).to(self.dtype)
+        return vectors + self._text_places[places]
+
+    def _mask(self, lengths: Tensor, n: int) -> Tensor:
+        """Return what to add to scores: [k, 1, tokens or 1, n], of which `lengths` [k, 1, tokens or 1, 1] count.
+
+        Rows begin at multiples of what the kernel of attention wants (n of 1500 is none): it would copy them otherwise,
+        in every layer.
+        """
+        padded = torch.arange(-(-n // _ALIGNED) * _ALIGNED, device=self.device)
+        return torch.where(padded < lengths, 0.0, _UNSEEN).to(self.dtype)[..., :n]
 
     def _row_linear(self, x: Tensor, layer: Linear, *, gelu: bool = False) -> Tensor:
         return self.operations.linear(x, layer.weight, layer.bias, gelu=gelu, scales=layer.scales)
@@ -306,40 +246,6 @@ class Whisper:
     def _heads(self, stacked: Tensor, parts: int) -> tuple[Tensor, ...]:
         """Cut [k, n, parts × width] into `parts` of [k, heads, n, 64]."""
         return tuple(stacked.unflatten(2, (parts, self.dims.heads, HEAD)).permute(2, 0, 3, 1, 4))
-
-    def _encoder_layer(self, name: str) -> EncoderLayer:
-        return EncoderLayer(self._self_attention(name), self._feed_forward(name))
-
-    def _decoder_layer(self, name: str) -> DecoderLayer:
-        cross = CrossAttention(
-            self._norm(f"{name}/attention/layer_norm"),
-            self._linear(f"{name}/attention/linear_0"),
-            self._linear(f"{name}/attention/linear_1"),
-            self._linear(f"{name}/attention/linear_2"),
-        )
-        return DecoderLayer(self._self_attention(name), cross, self._feed_forward(name))
-
-    def _self_attention(self, name: str) -> SelfAttention:
-        name = f"{name}/self_attention"
-        return SelfAttention(
-            self._norm(f"{name}/layer_norm"), self._linear(f"{name}/linear_0"), self._linear(f"{name}/linear_1")
-        )
-
-    def _feed_forward(self, name: str) -> FeedForward:
-        name = f"{name}/ffn"
-        return FeedForward(
-            self._norm(f"{name}/layer_norm"), self._linear(f"{name}/linear_0"), self._linear(f"{name}/linear_1")
-        )
-
-    def _linear(self, name: str) -> Linear:
-        layer = Linear(self._tensor(f"{name}/weight"), self._tensor(f"{name}/bias"))
-        return self._precise(name, layer) if self._precise else layer
-
-    def _norm(self, name: str) -> Norm:
-        return Norm(self._tensor(f"{name}/gamma"), self._tensor(f"{name}/beta"))
-
-    def _tensor(self, name: str) -> Tensor:
-        return self._checkpoint.tensor(name).to(self.device, self.dtype)
 
     def _zeros(self, shape: tuple[int, ...]) -> Tensor:
         return torch.zeros(shape, dtype=self.dtype, device=self.device)
@@ -350,12 +256,12 @@ def _joined(heads: Tensor) -> Tensor:
     return heads.transpose(1, 2).flatten(2)
 
 
-def _attended(query: Tensor, keys: Tensor, values: Tensor, visible: Tensor) -> Tensor:
+def _attended(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
     with sdpa_kernel(FUSED):
-        return functional.scaled_dot_product_attention(query, keys, values, attn_mask=visible)
+        return functional.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
 
 
-def _probabilities(query: Tensor, keys: Tensor, visible: Tensor, heads: Tensor) -> Tensor:
+def _probabilities(query: Tensor, keys: Tensor, mask: Tensor, heads: Tensor) -> Tensor:
     """Return float32 [k, heads, n, positions]: how much each token attends to each position."""
     scores = query[:, heads].float() @ keys[:, heads].float().transpose(2, 3) * HEAD**-0.5
-    return scores.masked_fill(~visible, float("-inf")).softmax(3)
+    return (scores + mask).softmax(3)

@@ -1,11 +1,14 @@
 """A model's dimensions and tensors, from CTranslate2's format or Hugging Face's safetensors; no pickles.
 
 Tensors go by CTranslate2's names: it stacks the projections of one input into one matrix, as the fused kernels want
-them, and gives the keys a bias of zero. What Hugging Face keeps apart is stacked here.
+them, and gives the keys a bias of zero. What Hugging Face keeps apart is stacked here. A file is measured against the
+dimensions when it is opened: what lacks a tensor, or has one of another shape, is refused before any weight is read.
+Whether the weights are the published ones is asked of their checksums, elsewhere.
 """
 
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,10 +20,11 @@ import torch
 from torch import Tensor
 
 from engine.errors import ModelCorrupt
+from engine.whisper.cuda.dims import HEAD, Dims, shapes
 from engine.whisper.model_bin import DTYPES, Variable, read_index
 
-HEAD = 64  # width of a head, in every Whisper
 _HINT = "Fetch the model again."
+_FLOATS = (torch.float32, torch.float16, torch.bfloat16)
 
 # Hugging Face's name of each part of a layer; several are stacked.
 _PARTS = {
@@ -34,39 +38,23 @@ _PARTS = {
     "ffn/layer_norm": ("final_layer_norm",),
     "ffn/linear_0": ("fc1",),
     "ffn/linear_1": ("fc2",),
-}
-_WHOLE = {
-    "embeddings": "embed_tokens",
-    "position_encodings": "embed_positions",
+    "embeddings": ("embed_tokens",),
+    "position_encodings": ("embed_positions",),
 }
 _LEAVES = {"gamma": "weight", "beta": "bias", "encodings": "weight"}
 
 
 @dataclass(frozen=True, slots=True)
-class Dims:
-    """The shape of a Whisper.
+class Stored:
+    """A tensor that has not been read yet.
 
     Attributes:
-        mels: Mel bands: 80, or 128 since large-v3.
-        vocabulary: Tokens it knows.
-        width: Of a position and of a token.
-        heads: Of an attention; each is 64 wide.
-        encoder_layers: Number of them.
-        decoder_layers: Number of them.
-        positions: Encoder positions of 20 ms it can be shown: 1500.
-        tokens: Longest sequence of the decoder: 448.
-        alignment_heads: Layer and head whose cross-attention follows the sound.
+        shape: Of it.
+        read: Reads it into main memory, as floats.
     """
 
-    mels: int
-    vocabulary: int
-    width: int
-    heads: int
-    encoder_layers: int
-    decoder_layers: int
-    positions: int
-    tokens: int
-    alignment_heads: tuple[tuple[int, int], ...]
+    shape: tuple[int, ...]
+    read: Callable[[], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +64,7 @@ class Checkpoint:
     Attributes:
         dims: The shape.
         suppressed: Tokens that are never written: notes, brackets, markers of speakers.
-        tensor: Returns a tensor by its name, in main memory, as floats; raises KeyError where there is none.
+        tensor: Returns a tensor by its name (`dims.shapes` lists them), in main memory, as floats.
     """
 
     dims: Dims
@@ -91,107 +79,217 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         ModelCorrupt: It holds neither, or one that cannot be read.
     """
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = _config(folder / "config.json")
         if (folder / "model.bin").is_file():
             return _from_ctranslate2(folder / "model.bin", config)
-        files = sorted(folder.glob("*.safetensors"))
-        if not files:
-            raise ModelCorrupt(f"{folder} holds no model.bin and no safetensors", hint=_HINT)
-        generation = folder / "generation_config.json"
-        if generation.is_file():
-            config |= json.loads(generation.read_text(encoding="utf-8"))
-        return _from_safetensors(files, config)
-    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
-        raise ModelCorrupt(f"{folder} cannot be read: {error!r}", hint=_HINT) from error
+        if (generation := folder / "generation_config.json").is_file():
+            config |= _config(generation)
+        return from_published(_published(_files(folder)), config)
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        raise ModelCorrupt(f"{folder} cannot be read: {error}", hint=_HINT) from error
 
 
-def _from_ctranslate2(path: Path, config: dict[str, Any]) -> Checkpoint:
-    with path.open("rb") as file:
-        variables = {variable.name: variable for variable in read_index(file).variables}
-    tensor = partial(_mapped, path, variables)
-    heads = int(tensor("encoder/num_heads"))
-    return Checkpoint(
-        _dims(variables, lambda name: variables[name].shape, heads, config),
-        tuple(config.get("suppress_ids", ())),
-        tensor,
+def from_published(published: Mapping[str, Stored], config: Mapping[str, Any]) -> Checkpoint:
+    """Make a checkpoint of tensors by Hugging Face's names.
+
+    Args:
+        published: Of a `WhisperModel` or a `WhisperForConditionalGeneration`.
+        config: Its config.json, with what its generation_config.json has.
+
+    Raises:
+        ValueError: They are no Whisper.
+    """
+    if "encoder_attention_heads" not in config:
+        raise ValueError("its config.json does not say how many encoder_attention_heads there are")
+    return _checkpoint(
+        _stacked(published), config["encoder_attention_heads"], config, config.get("suppress_tokens") or ()
     )
 
 
-def _mapped(path: Path, variables: dict[str, Variable], name: str) -> Tensor:
-    """Read a variable; int8 becomes float32, everything else stays as it is."""
-    value = _bytes_of(path, variables[name])
-    if value.dtype == torch.int8 and f"{name}_scale" in variables:
-        scales = _bytes_of(path, variables[f"{name}_scale"])
-        return value.float() / scales.float().reshape(-1, *[1] * (value.dim() - 1))
-    return value
+def _config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"its {path.name} is not JSON ({error})") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"its {path.name} is not an object")  # noqa: TRY004, the file is wrong, not the program
+    return config
+
+
+def _checkpoint(stored: Mapping[str, Stored], heads: Any, config: Mapping[str, Any], suppressed: Any) -> Checkpoint:
+    dims = _dims(stored, heads, config.get("alignment_heads"))
+    for name, shape in shapes(dims).items():
+        found = _shape(stored, name)
+        if found != shape:
+            raise ValueError(f"its tensor {name} is {list(found)}, not {list(shape)}")
+    return Checkpoint(dims, _whole(suppressed, "suppressed tokens"), lambda name: stored[name].read())
+
+
+def _from_ctranslate2(path: Path, config: Mapping[str, Any]) -> Checkpoint:
+    with path.open("rb") as file:
+        variables = {variable.name: variable for variable in read_index(file).variables}
+    if "encoder/num_heads" not in variables:
+        raise ValueError("it does not say how many heads there are")
+    heads = int(_bytes_of(path, variables["encoder/num_heads"]))
+    weights = {name: variable for name, variable in variables.items() if variable.shape and name.count("/") > 1}
+    _one_float(weights)
+    stored = {name: _variable(path, variable, variables.get(f"{name}_scale")) for name, variable in weights.items()}
+    return _checkpoint(stored, heads, config, config.get("suppress_ids") or ())
+
+
+def _one_float(weights: Mapping[str, Variable]) -> None:
+    """Refuse a file of several float types: CTranslate2 writes one (its scales aside), so that a type is damaged."""
+    floats = {torch_type(each) for each in weights.values() if not each.name.endswith("_scale")}
+    if len(floats & set(_FLOATS)) > 1:
+        raise ValueError("its tensors are of several float types")
+
+
+def torch_type(variable: Variable) -> torch.dtype:
+    """Return the type of a variable of CTranslate2's."""
+    # numpy does not know bfloat16, which comes after those it knows.
+    known = (*(torch.from_numpy(np.empty(0, dtype)).dtype for dtype in DTYPES), torch.bfloat16)
+    return known[variable.type_id]
+
+
+def _variable(path: Path, variable: Variable, scale: Variable | None) -> Stored:
+    if scale is None and torch_type(variable) not in _FLOATS:
+        raise ValueError(f"its tensor {variable.name} has no scales")
+    if scale is not None and math.prod(scale.shape) not in {1, variable.shape[0]}:
+        raise ValueError(f"its tensor {variable.name} has {math.prod(scale.shape)} scales")
+    return Stored(variable.shape, lambda: _floats(path, variable, scale))
+
+
+def _floats(path: Path, variable: Variable, scale: Variable | None) -> Tensor:
+    """Read a variable; what is quantised (to int8 by rows, to int16 as a whole) becomes float32."""
+    value = _bytes_of(path, variable)
+    if scale is None:
+        return value
+    return value.float() / _bytes_of(path, scale).float().reshape(-1, *[1] * (value.dim() - 1))
 
 
 def _bytes_of(path: Path, variable: Variable) -> Tensor:
-    bfloat16 = variable.type_id == len(DTYPES)  # numpy does not know it
-    dtype = np.dtype(np.int16 if bfloat16 else DTYPES[variable.type_id])
+    dtype = torch_type(variable)
+    stored = np.dtype(np.int16 if dtype == torch.bfloat16 else DTYPES[variable.type_id])
     if not variable.shape:
-        return torch.from_numpy(np.fromfile(path, dtype, 1, offset=variable.offset))[0]
+        return torch.from_numpy(np.fromfile(path, stored, 1, offset=variable.offset))[0]
     # Copy-on-write, because torch knows no read-only tensors: pages come from the file's cache as they are needed.
-    array = np.memmap(path, dtype, "c", variable.offset, variable.shape)
-    value = torch.from_numpy(array)
-    return value.view(torch.bfloat16) if bfloat16 else value
+    return torch.from_numpy(np.memmap(path, stored, "c", variable.offset, variable.shape)).view(dtype)
 
 
-def _from_safetensors(files: list[Path], config: dict[str, Any]) -> Checkpoint:
-    readers: list[Any] = [safetensors.safe_open(file, framework="pt") for file in files]
-    held = {name.removeprefix("model."): (reader, name) for reader in readers for name in reader.keys()}  # noqa: SIM118
-
-    def shape(name: str) -> tuple[int, ...]:
-        reader, published = held[_published(name)[0]]
-        return tuple(reader.get_slice(published).get_shape())
-
-    def tensor(name: str) -> Tensor:
-        """Return the published tensors of a name, stacked; keys have no bias: it is zero."""
-        parts = [held[part][0].get_tensor(held[part][1]) if part in held else None for part in _published(name)]
-        first = next(part for part in parts if part is not None)
-        return torch.cat([torch.zeros_like(first) if part is None else part for part in parts])
-
-    names = [_stacked(name) for name in held]
-    heads = int(config["encoder_attention_heads"])
-    return Checkpoint(_dims(names, shape, heads, config), tuple(config.get("suppress_tokens") or ()), tensor)
+def _files(folder: Path) -> list[Path]:
+    """Return the files with the weights; a folder may hold others (openai/whisper-large-v3 has them twice)."""
+    if (whole := folder / "model.safetensors").is_file():
+        return [whole]
+    if (index := folder / "model.safetensors.index.json").is_file():
+        parts = _config(index).get("weight_map")
+        if not isinstance(parts, dict) or not all(isinstance(name, str) for name in parts.values()):
+            raise ValueError(f"its {index.name} has no weight_map")
+        return [folder / Path(name).name for name in sorted(set(parts.values()))]
+    raise ValueError("it holds no model.bin and no model.safetensors")
 
 
-def _published(name: str) -> list[str]:
-    """Return Hugging Face's names of a tensor: `decoder/layer_1/ffn/linear_0/bias` is `decoder.layers.1.fc1.bias`."""
-    side, *path, leaf = name.split("/")
-    leaf = _LEAVES.get(leaf, leaf)
-    if path[0].startswith("layer_") and path[0] != "layer_norm":
-        layer = path.pop(0).removeprefix("layer_")
-        return [f"{side}.layers.{layer}.{part}.{leaf}" for part in _PARTS["/".join(path)]]
-    return [f"{side}.{_WHOLE.get(path[0], path[0])}.{leaf}"]
+def _published(files: Iterable[Path]) -> dict[str, Stored]:
+    found = {}
+    for file in files:
+        reader: Any = safetensors.safe_open(file, framework="pt")
+        for name in reader.keys():  # noqa: SIM118, it is no mapping
+            head = reader.get_slice(name)
+            if head.get_dtype() not in {"F32", "F16", "BF16"}:
+                raise ValueError(f"its tensor {name} is {head.get_dtype()}")
+            found[name] = Stored(tuple(head.get_shape()), partial(reader.get_tensor, name))
+    return found
 
 
-def _stacked(published: str) -> str:
-    """Return our name of the one weight of each layer that `_dims` counts; other names stay."""
+def _stacked(published: Mapping[str, Stored]) -> dict[str, Stored]:
+    """Return tensors by our names, the parts of each one under the other."""
+    groups: dict[str, dict[str, Stored]] = {}
+    for name, stored in published.items():
+        ours, part = _ours(name.removeprefix("model."))
+        groups.setdefault(ours, {})[part] = stored
+    return {name: _stack(name, parts) for name, parts in groups.items()}
+
+
+def _ours(published: str) -> tuple[str, str]:
+    """Return our name and which part of it: `decoder.layers.1.fc1.bias` is `decoder/layer_1/ffn/linear_0/bias`."""
     side, _, rest = published.partition(".")
-    layer = rest.removeprefix("layers.").partition(".")[0]
-    return f"{side}/layer_{layer}/ffn/linear_0/weight" if rest.endswith("fc1.weight") else published
+    path, _, leaf = rest.rpartition(".")
+    layer = ""
+    if path.startswith("layers."):
+        _, number, path = path.split(".", 2)
+        layer = f"layer_{number}/"
+    block = next((ours for ours, parts in _PARTS.items() if path in parts), path)
+    for ours, theirs in _LEAVES.items():
+        norm, places = ours in {"gamma", "beta"}, ours == "encodings"
+        if leaf == theirs and (norm, places) == (block.endswith("layer_norm"), block == "position_encodings"):
+            leaf = ours
+    return f"{side}/{layer}{block}/{leaf}", path
 
 
-def _dims(names: Any, shape: Callable[[str], tuple[int, ...]], heads: int, config: dict[str, Any]) -> Dims:
-    vocabulary, width = shape("decoder/embeddings/weight")
+def _stack(name: str, parts: Mapping[str, Stored]) -> Stored:
+    _, _, block = name.rpartition("/")[0].partition("/layer_")
+    order = _PARTS.get(block.partition("/")[2], tuple(parts))
+    if len(order) == 1:
+        return parts[order[0]]
+    # Keys are published without a bias: theirs is zero.
+    absent = [part for part in order if part not in parts]
+    if any(not (name.endswith("/bias") and part.endswith("k_proj")) for part in absent):
+        raise ValueError(f"it lacks {absent[0]} of the tensor {name}")
+    first = next(iter(parts.values())).shape
+    if any(part.shape[1:] != first[1:] for part in parts.values()):
+        raise ValueError(f"the parts of its tensor {name} do not fit together")
+
+    def read() -> Tensor:
+        found = {part: stored.read() for part, stored in parts.items()}
+        empty = torch.zeros(first, dtype=next(iter(found.values())).dtype)
+        return torch.cat([found.get(part, empty) for part in order])
+
+    rows = sum(parts[part].shape[0] if part in parts else first[0] for part in order)
+    return Stored((rows, *first[1:]), read)
+
+
+def _dims(stored: Mapping[str, Stored], heads: Any, aligned: Any) -> Dims:
+    vocabulary, width = _shape(stored, "decoder/embeddings/weight", 2)
     layers = {
-        side: sum(name.startswith(f"{side}/") and name.endswith("/ffn/linear_0/weight") for name in names)
+        side: sum(name.startswith(f"{side}/") and name.endswith("/ffn/linear_0/weight") for name in stored)
         for side in ("encoder", "decoder")
     }
-    if width != heads * HEAD:
-        raise ValueError(f"{heads} heads in a width of {width}")
-    # Where a model does not say, openai/whisper takes every head of the upper half.
-    upper = ((layer, head) for layer in range(layers["decoder"] // 2, layers["decoder"]) for head in range(heads))
-    aligned = config.get("alignment_heads") or upper
+    if type(heads) is not int or heads * HEAD != width:
+        raise ValueError(f"it has {heads} heads in a width of {width}")
     return Dims(
-        mels=shape("encoder/conv1/weight")[1],
+        mels=_shape(stored, "encoder/conv1/weight", 3)[1],
         vocabulary=vocabulary,
         width=width,
         heads=heads,
         encoder_layers=layers["encoder"],
         decoder_layers=layers["decoder"],
-        positions=shape("encoder/position_encodings/encodings")[0],
-        tokens=shape("decoder/position_encodings/encodings")[0],
-        alignment_heads=tuple((int(layer), int(head)) for layer, head in aligned),
+        positions=_shape(stored, "encoder/position_encodings/encodings", 2)[0],
+        tokens=_shape(stored, "decoder/position_encodings/encodings", 2)[0],
+        alignment_heads=_alignment_heads(aligned, layers["decoder"], heads),
     )
+
+
+def _alignment_heads(aligned: Any, layers: int, heads: int) -> tuple[tuple[int, int], ...]:
+    if not aligned:  # where a model does not say, openai/whisper takes every head of the upper half
+        return tuple((layer, head) for layer in range(layers // 2, layers) for head in range(heads))
+    if not isinstance(aligned, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in aligned):
+        raise ValueError("its alignment_heads are no pairs")
+    pairs = tuple((layer, head) for layer, head in (_whole(pair, "alignment_heads") for pair in aligned))
+    if any(layer >= layers or head >= heads for layer, head in pairs):
+        raise ValueError(f"its alignment_heads lie outside of {layers} layers of {heads} heads")
+    return pairs
+
+
+def _whole(numbers: Any, what: str) -> tuple[int, ...]:
+    """Check that a setting is a list of whole numbers from 0 on."""
+    if not isinstance(numbers, list | tuple) or not all(type(number) is int and number >= 0 for number in numbers):
+        raise ValueError(f"its {what} are no list of numbers")
+    return tuple(numbers)
+
+
+def _shape(stored: Mapping[str, Stored], name: str, dimensions: int = 0) -> tuple[int, ...]:
+    if name not in stored:
+        raise ValueError(f"it lacks the tensor {name}")
+    shape = stored[name].shape
+    if dimensions and len(shape) != dimensions:
+        raise ValueError(f"its tensor {name} has {len(shape)} dimensions")
+    return shape
