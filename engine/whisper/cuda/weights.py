@@ -8,6 +8,7 @@ Whether the weights are the published ones is asked of their checksums, elsewher
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,8 @@ from engine.whisper.cuda.dims import HEAD, Dims, shapes
 from engine.whisper.model_bin import DTYPES, Variable, read_index
 
 _HINT = "Fetch the model again."
+_SIDES = ("encoder", "decoder")
+_LAYER = re.compile(r"layer_\d+")
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16)
 
 # Hugging Face's name of each part of a layer; several are stacked.
@@ -249,10 +252,11 @@ def _stack(name: str, parts: Mapping[str, Stored]) -> Stored:
 
 def _dims(stored: Mapping[str, Stored], heads: Any, aligned: Any) -> Dims:
     vocabulary, width = _shape(stored, "decoder/embeddings/weight", 2)
-    layers = {
-        side: sum(name.startswith(f"{side}/") and name.endswith("/ffn/linear_0/weight") for name in stored)
-        for side in ("encoder", "decoder")
-    }
+    # By all that belongs to a layer: counted by one tensor of each, a model that lacks it would be a layer shorter.
+    begins = {tuple(name.split("/", 2)[:2]) for name in stored}
+    layers = {side: sum(found == side and bool(_LAYER.fullmatch(part)) for found, part in begins) for side in _SIDES}
+    if not all(layers.values()):
+        raise ValueError("it lacks the layers of a side")
     if type(heads) is not int or heads * HEAD != width:
         raise ValueError(f"it has {heads} heads in a width of {width}")
     return Dims(
