@@ -1,16 +1,28 @@
 """The encoder and decoder compute what Hugging Face's do: in every published shape, and with real weights."""
 
 from dataclasses import dataclass
+from functools import cache
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)")
 
+from engine.models.catalog import CATALOG  # noqa: E402
+from engine.models.places import places  # noqa: E402
+from engine.units import WINDOW_S, samples  # noqa: E402
 from engine.whisper.cuda.model import Whisper  # noqa: E402
+from engine.whisper.cuda.weights import read_checkpoint  # noqa: E402
+from engine.whisper.features import log_mel  # noqa: E402
+from engine.whisper.tokenizer import Tokenizer  # noqa: E402
+from tests.benchmarks.recordings import load  # noqa: E402
 from tests.engine.whisper.cuda.published import POSITIONS, SHAPES, SMALL, checkpoint_of, random_model  # noqa: E402
+from tests.material import engine, recording  # noqa: E402
+from tests.reference import whisper  # noqa: E402
 
 CPU = torch.device("cpu")
-LONG = 3  # layers of each side that a wide model keeps, so that it takes a second
+LAYERS = 2  # of each side that a random model keeps, so that it takes a second
+REAL = ("float16 tiny.en", "base", "live")
 CLIPS = ("native/jfk.flac", "ljspeech/LJ001-0001.wav", "read_pm/pm_LJ001-0049.flac", "speechocean/011560100.wav")
 
 
@@ -78,7 +90,7 @@ def compared(reference, model, mel, tokens, heard, *, prompt, beams) -> dict[str
         return worst
 
 
-def compared_at_random(shape, dtype, seed=0, layers=LONG, **precise):
+def compared_at_random(shape, dtype, seed=0, layers=LAYERS, **precise):
     reference = random_model(shape, seed, layers=layers)
     model = Whisper(checkpoint_of(reference), CPU, dtype, **precise)
     make = torch.Generator().manual_seed(seed)
@@ -90,7 +102,7 @@ def compared_at_random(shape, dtype, seed=0, layers=LONG, **precise):
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_every_published_shape_computes_what_the_reference_does_with_at_most_3_layers_a_side(name):
+def test_every_published_shape_computes_what_the_reference_does_with_2_layers_a_side(name):
     found = compared_at_random(SHAPES[name], torch.float32)
     assert max(found.values()) < 1e-5, found
 
@@ -101,9 +113,133 @@ def test_small_models_of_any_weights_compute_what_the_reference_does(seed):
     assert max(found.values()) < 1e-5, found
 
 
-# bfloat16 has 8 bits: rounding the weights alone takes real models 0.6 to 0.85 % away, and that is not ours to mend.
+# bfloat16 has 8 bits. The reference itself, computed in bfloat16, ends as far away: 1.4 % on tiny.en, 2.6 % on base;
+# its rounded weights alone are 0.6 % of that, a residual stream in float32 would save a tenth of the rest.
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.float16, 5e-3), (torch.bfloat16, 3e-2)], ids=str)
 @pytest.mark.parametrize("name", ["tiny.en", "base", "large-v3-turbo"])
 def test_half_precision_stays_near_the_reference(name, dtype, bound):
-    found = compared_at_random(SHAPES[name], dtype, layers=2)
+    found = compared_at_random(SHAPES[name], dtype)
     assert max(found.values()) < bound, found
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_half_precision_is_no_further_from_the_truth_than_the_references_own(dtype):
+    """What a dtype costs is its own affair; what we add to it must be nothing."""
+    reference = random_model(SHAPES["tiny.en"])
+    mel = torch.randn(2, 80, 2 * POSITIONS, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        expected = reference.model.encoder(mel).last_hidden_state
+        model = Whisper(checkpoint_of(reference), CPU, dtype)
+        found = distance(model.encode(mel.to(dtype)), expected)
+        theirs = distance(reference.to(dtype).model.encoder(mel.to(dtype)).last_hidden_state, expected)
+    assert found < 1.1 * theirs, (found, theirs)
+
+
+# --- real weights
+
+
+@cache
+def folder(name):
+    if name == "float16 tiny.en":
+        found = next((place.directory for place in places(CATALOG["tiny.en"], ())), None)
+        if found is None:
+            pytest.skip("the package with tiny.en is not installed")
+        return found
+    return engine(name).installed.path
+
+
+@cache
+def real(name, dtype):
+    return Whisper(read_checkpoint(folder(name)), CPU, dtype)
+
+
+@cache
+def spectrum(name, clip):
+    """Return the log-mel [1, mels, frames] of a clip, as its model is shown it: 30 s, or 6 s for live captions."""
+    padded = np.zeros(samples(6 if name == "live" else WINDOW_S), np.float32)
+    sound = load(recording(clip))[: len(padded)]
+    padded[: len(sound)] = sound
+    return torch.from_numpy(log_mel(padded))[None]
+
+
+def opening(name):
+    """Return the tokens before the text."""
+    words = Tokenizer(folder(name))
+    return [words.start, *([words.language("en"), words.transcribe] if name == "base" else []), words.untimed]
+
+
+def greedy(name, dtype, clip, most=36):
+    """Return opening, text and end as ours writes them, always the likeliest token."""
+    model, tokens, end = real(name, dtype), opening(name), Tokenizer(folder(name)).end
+    with torch.inference_mode():
+        states = model.encode(spectrum(name, clip).to(dtype))
+        cache, memory = model.cache(1), model.memory(1, states.shape[1])
+        model.remember(states, memory)
+        memory.lengths.fill_(states.shape[1])
+        hidden, _ = model.read(torch.tensor([tokens]), torch.zeros(1, dtype=torch.int64), cache, memory)
+        hidden = hidden[:, -1]
+        while len(tokens) < most and tokens[-1] != end:
+            tokens.append(int(model.logits(hidden).argmax()))
+            hidden, _ = model.step(torch.tensor(tokens[-1:]), torch.tensor([len(tokens) - 1]), cache, memory)
+    return tokens
+
+
+@cache
+def states_of(name, clip):
+    mel = spectrum(name, clip)
+    with torch.inference_mode():
+        return whisper(folder(name), mel.shape[2] // 2).model.encoder(mel).last_hidden_state
+
+
+def references_choice(name, clip, tokens):
+    """Return what the reference finds likeliest after each token from the last of the opening on."""
+    model = whisper(folder(name), spectrum(name, clip).shape[2] // 2)
+    with torch.inference_mode():
+        found = model.model.decoder(input_ids=torch.tensor([tokens[:-1]]), encoder_hidden_states=states_of(name, clip))
+        return model.proj_out(found.last_hidden_state)[0, len(opening(name)) - 1 :].argmax(-1).tolist()
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("name", REAL)
+def test_real_models_compute_what_the_reference_does(name):
+    mel = spectrum(name, CLIPS[0])
+    positions = mel.shape[2] // 2
+    words = torch.tensor([[*opening(name), 314, 2068, 257, 287]])
+    found = compared(
+        whisper(folder(name), positions),
+        real(name, torch.float32),
+        mel,
+        words,
+        torch.tensor([positions], dtype=torch.int32),
+        prompt=len(opening(name)),
+        beams=1,
+    )
+    assert max(found.values()) < 1e-5, found
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("name", ["float16 tiny.en", "live"])
+def test_real_models_in_half_precision_stay_near_the_reference(name, dtype):
+    bound = {torch.float16: 3e-3, torch.bfloat16: 4e-2}[dtype]
+    with torch.inference_mode():
+        found = real(name, dtype).encode(spectrum(name, CLIPS[0]).to(dtype))
+    assert distance(found, states_of(name, CLIPS[0])) < bound
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    ("name", "dtype", "clips"),
+    [
+        ("float16 tiny.en", torch.float32, CLIPS[:1] + CLIPS[3:]),
+        ("float16 tiny.en", torch.float16, CLIPS[:1]),
+        ("live", torch.float32, CLIPS[1:]),
+        ("live", torch.float16, CLIPS[:1]),
+        ("base", torch.float32, CLIPS[:1]),
+    ],
+)
+def test_real_models_write_what_the_reference_would(name, dtype, clips):
+    for clip in clips:
+        tokens = greedy(name, dtype, clip)
+        assert len(tokens) > 8
+        assert tokens[len(opening(name)) :] == references_choice(name, clip, tokens)
