@@ -4,15 +4,16 @@ The window and the terminal both begin here.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from desktop import paths
+from desktop.known_speech import known_speech
 from engine.audio.sources import AudioSource
 from engine.errors import EngineError, ModelCorrupt, ModelMissing, SettingsError
 from engine.models.catalog import CATALOG
@@ -21,14 +22,14 @@ from engine.models.installed import InstalledModel, installed
 from engine.models.lighter import lighter_names
 from engine.models.store import Store
 from engine.pipeline import Pipeline
-from engine.records import Event
+from engine.records import Event, Failure
 from engine.session import Session
 from engine.settings import AUTO, TRANSLATE, EngineSettings
 from engine.speech.commit import CommitPolicy
 from engine.transcript.journal import Journal
 from engine.whisper.batch import BatchRecognizer
-from engine.whisper.choice import load_batch_recognizer, load_recognizer
-from engine.whisper.recognizer import Recognizer
+from engine.whisper.choice import Candidate, Extras, load_batch_recognizer, load_recognizer
+from engine.whisper.recognizer import Context, Recognizer
 from engine.whisper.tokenizer import LANGUAGES
 
 _LOG = logging.getLogger(__name__)
@@ -46,11 +47,13 @@ class Engine:
         settings: For the engine.
         model: Name or folder; None takes the best that is here.
         store: The models of this machine.
+        tell: Takes what a person should know when a processor fails, on the thread that recognises.
     """
 
     settings: EngineSettings = field(default_factory=EngineSettings)
     model: str | None = None
     store: Store = field(default_factory=lambda: Store(paths.models()))
+    tell: Callable[[Failure], None] = lambda _failure: None
 
     @cached_property
     def installed(self) -> InstalledModel:
@@ -109,15 +112,11 @@ class Engine:
     @cached_property
     def lighter(self) -> Recognizer | None:
         """A loaded model that costs less and knows the language, as good as can be had; None where there is none."""
-        english = not self._translates and (self.installed.english_only or self.settings.language == "en")
-        for name in lighter_names(self.installed, self.store, english=english):
+        for candidate in self._lighter_models():
             try:
-                found = self.store.find(name)
-                if self._translates and not found.can_translate:
-                    continue
-                return load_recognizer(found.path, found.context, self.settings)
+                return self._load(candidate.name, *candidate.find())
             except EngineError as error:
-                _LOG.warning("%s cannot step in: %s", name, error)
+                _LOG.warning("%s cannot step in: %s", candidate.name, error)
         return None
 
     @property
@@ -133,6 +132,27 @@ class Engine:
         """
         lighter = (lambda: self.lighter) if self.may_be_lighter else None
         return Pipeline(self.recognizer, self.settings, policy=policy, lighter=lighter)
+
+    def _load(
+        self, name: str, folder: Path, context: Context, smaller: Callable[[], Sequence[Candidate]] = tuple
+    ) -> Recognizer:
+        extras = Extras(name, clip=known_speech, smaller=smaller, tell=self._pass_on)
+        return load_recognizer(folder, context, self.settings, extras)
+
+    def _pass_on(self, failure: Failure) -> None:
+        self.tell(failure)  # whoever listens by then
+
+    def _lighter_models(self) -> list[Candidate]:
+        """Return the models that cost less and know the language, the best first; nothing of them is checked."""
+        english = not self._translates and (self.installed.english_only or self.settings.language == "en")
+        names = lighter_names(self.installed, self.store, english=english)
+        return [Candidate(name, partial(self._find_lighter, name)) for name in names]
+
+    def _find_lighter(self, name: str) -> tuple[Path, Context]:
+        found = self.store.find(name)
+        if self._translates and not found.can_translate:
+            raise ModelMissing(f"the model {name} cannot translate")
+        return found.path, found.context
 
     @property
     def _translates(self) -> bool:
@@ -160,7 +180,9 @@ def open_session(
     """
 
     def pipeline() -> Pipeline:
-        return engine().pipeline()
+        chosen = engine()
+        chosen.tell = send
+        return chosen.pipeline()
 
     if transcripts is None:
         return Session(make_pipeline=pipeline, send=send)

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from engine.errors import SettingsError
 from engine.vocabulary import check_terms
 
-DEVICES = ("auto", "cpu", "cuda")
+AUTO, CPU, CUDA = DEVICES = ("auto", "cpu", "cuda")
 SMALLER = ("auto", "yes", "no")
-AUTO = "auto"
 ENGLISH = "en"  # what every Whisper writes, and the only language that it translates into
 TRANSCRIBE, TRANSLATE = TASKS = ("transcribe", "translate")
 

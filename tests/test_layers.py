@@ -43,6 +43,8 @@ ROOMS = (
     "engine.whisper.features",
     "engine.whisper.recognizer",
     "engine.whisper.ladder",
+    "engine.whisper.driver",
+    "engine.whisper.selftest",
     "engine.whisper.batch",
     "engine.whisper.cpu",
     "engine.whisper.cpu_batch",

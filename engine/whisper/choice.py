@@ -1,34 +1,221 @@
-"""Which engine a model is loaded onto: the one place where it is chosen."""
+"""Which engine a model is loaded onto: the one place where it is chosen.
 
+On a machine without an NVIDIA graphics card nothing of the GPU's engine is imported, nor torch.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Protocol
 
-from engine.errors import CudaUnavailable
-from engine.settings import EngineSettings
+from engine.errors import CudaUnavailable, ModelError, OutOfMemory
+from engine.records import Failure
+from engine.settings import CPU, CUDA, EngineSettings
 from engine.whisper.batch import BatchRecognizer
+from engine.whisper.driver import Driver, find_driver
+from engine.whisper.ladder import GRAPHICS_CARD, LOST, PROCESSOR, LadderRecognizer, Lost, Rung
 from engine.whisper.recognizer import Context, Recognizer
+from engine.whisper.selftest import Clip
+
+_LOG = logging.getLogger(__name__)
 
 
-def load_recognizer(folder: Path, context: Context, settings: EngineSettings) -> Recognizer:
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why the graphics card cannot be used.
+
+    Attributes:
+        sentence: Without its full stop.
+        mend: What to do about it, one sentence; empty where nothing can be done.
+    """
+
+    sentence: str
+    mend: str = ""
+
+
+class Gpu(Protocol):
+    """A graphics card that can be computed on."""
+
+    def fits(self, folder: Path, context: Context, settings: EngineSettings, *, eight_bits: bool) -> bool:
+        """Tell whether a model finds room, with what other programs need left to them."""
+        ...
+
+    def load(
+        self, folder: Path, context: Context, settings: EngineSettings, *, eight_bits: bool, clip: Clip | None
+    ) -> Recognizer:
+        """Return a recogniser that is loaded, warm and tested.
+
+        Args:
+            folder: Of the model.
+            context: What its encoder needs to see.
+            settings: As for every recogniser.
+            eight_bits: Weights are kept in 8 bits, half the memory.
+            clip: Known speech to be tested with.
+
+        Raises:
+            OutOfMemory: It found no room after all.
+            CudaUnavailable: The card fails, or computes wrongly.
+            ModelError: The folder holds no usable model.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model that may be loaded.
+
+    Attributes:
+        name: For a person.
+        find: Returns its folder and its context, every byte checked; raises ModelError.
+    """
+
+    name: str
+    find: Callable[[], tuple[Path, Context]]
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What the choice may need beside the model itself.
+
+    Attributes:
+        name: Of the model, for a person; empty for that of its folder.
+        clip: Returns known speech for the self-test of the graphics card; None tests it without.
+        smaller: Models that may step in on the graphics card when its memory runs out, the best first.
+        tell: Takes what a person should know when a processor fails, on the engine's thread.
+        find_gpu: Returns the graphics card, or why there is none to compute on.
+        lost: What has failed in this process.
+    """
+
+    name: str = ""
+    clip: Callable[[], Clip] | None = None
+    smaller: Callable[[], Sequence[Candidate]] = tuple
+    tell: Callable[[Failure], None] = lambda _failure: None
+    find_gpu: Callable[[], Gpu | Obstacle] = lambda: find_gpu(find_driver())
+    lost: Lost = LOST
+
+
+def find_gpu(driver: Driver | None, lost: Lost = LOST) -> Gpu | Obstacle:
+    """Return the graphics card, or why there is none to compute on. Imports torch only where there is a card.
+
+    Args:
+        driver: As `find_driver` has it.
+        lost: What has failed in this process.
+    """
+    obstacle = _seen(driver) or _lost(lost) or _installed() or _started()
+    if obstacle is not None:
+        return obstacle
+    return Obstacle("this version has no GPU engine")
+
+
+def load_recognizer(
+    folder: Path, context: Context, settings: EngineSettings, extras: Extras | None = None
+) -> Recognizer:
     """Load a model onto the best engine that the settings allow.
 
     Raises:
-        CudaUnavailable: A GPU is demanded.
+        CudaUnavailable: A GPU is demanded and there is none, or it fails.
+        OutOfMemory: A GPU is demanded, and too small.
         ModelError: The folder holds no usable model.
     """
-    _refuse_cuda(settings)
+    extras = extras or Extras()
+    on_the_processor = partial(_load_on_the_processor, folder, context, settings)
+    if settings.device == CPU:
+        return on_the_processor()
+    demanded = settings.device == CUDA
+    gpu = extras.find_gpu()
+    if isinstance(gpu, Obstacle):
+        _LOG.info("computing on the processor: %s", gpu.sentence)
+        if demanded:
+            raise CudaUnavailable(gpu.sentence, hint=gpu.mend or "Use --device auto or --device cpu.")
+        return on_the_processor()
+    name = extras.name or folder.name
+    rungs = _gpu_rungs(gpu, Candidate(name, lambda: (folder, context)), settings, extras)
+    if not rungs:
+        too_small = f"{name} needs more memory than the graphics card has free"
+        _LOG.info("computing on the processor: %s", too_small)
+        if demanded:
+            raise OutOfMemory(too_small, hint="Close other programs that use it, or choose a smaller model.")
+        return on_the_processor()
+    below = Rung(name, PROCESSOR, on_the_processor)
+    return LadderRecognizer([*rungs, below], extras.tell, demanded=len(rungs) if demanded else None, lost=extras.lost)
+
+
+def load_batch_recognizer(folder: Path, context: Context, settings: EngineSettings) -> BatchRecognizer:
+    """Load a model for whole recordings onto the best engine that the settings allow; raises as `load_recognizer`."""
+    if settings.device == CUDA:
+        raise CudaUnavailable(
+            "whole recordings are transcribed on the processor only", hint="Use --device auto or --device cpu."
+        )
+    from engine.whisper.cpu_batch import CpuBatchRecognizer  # noqa: PLC0415  # CTranslate2 takes 0.5 s to import
+
+    return CpuBatchRecognizer(folder, context, settings)
+
+
+def _seen(driver: Driver | None) -> Obstacle | None:
+    if driver is None:
+        return Obstacle("there is no NVIDIA driver")
+    if driver.problem:
+        return Obstacle(driver.problem, "Restart the computer; if that does not help, install the driver anew.")
+    return None if driver.cards else Obstacle("the NVIDIA driver shows no graphics card")
+
+
+def _lost(lost: Lost) -> Obstacle | None:
+    reason = lost.reason(GRAPHICS_CARD)
+    return Obstacle(reason, "Start Undertext again to use it.") if reason else None
+
+
+def _installed() -> Obstacle | None:
+    missing = [name for name in ("torch", "safetensors") if find_spec(name) is None]
+    mend = "Install it: ./run gpu, or pip install 'undertext[gpu]'."
+    return Obstacle(f"{' and '.join(missing)} is not installed", mend) if missing else None
+
+
+def _started() -> Obstacle | None:
+    from engine.whisper.cuda.presence import cuda_problem  # noqa: PLC0415  # imports torch
+
+    problem = cuda_problem()
+    return Obstacle(problem, _mend(problem)) if problem else None
+
+
+def _gpu_rungs(gpu: Gpu, model: Candidate, settings: EngineSettings, extras: Extras) -> list[Rung]:
+    """Return the ways to compute on the graphics card for which it has room, the best first."""
+
+    def load(candidate: Candidate, *, eight_bits: bool = False) -> Recognizer:
+        folder, context = candidate.find()
+        clip = extras.clip() if extras.clip else None
+        return gpu.load(folder, context, settings, eight_bits=eight_bits, clip=clip)
+
+    def step_in(candidate: Candidate) -> Recognizer:
+        try:
+            return load(candidate)
+        except ModelError as error:  # it is only a help: the chosen one is below
+            raise OutOfMemory(f"no memory left, and {candidate.name} cannot step in: {error}") from error
+
+    folder, context = model.find()
+    rungs = [
+        Rung(f"{model.name}{words}", GRAPHICS_CARD, partial(load, model, eight_bits=eight_bits))
+        for words, eight_bits in (("", False), (" in 8 bits", True))
+        if gpu.fits(folder, context, settings, eight_bits=eight_bits)
+    ]
+    steps_in = extras.smaller()
+    return [*rungs, *(Rung(each.name, GRAPHICS_CARD, partial(step_in, each)) for each in steps_in)]
+
+
+def _load_on_the_processor(folder: Path, context: Context, settings: EngineSettings) -> Recognizer:
     from engine.whisper.cpu import CpuRecognizer  # noqa: PLC0415  # CTranslate2 takes 0.5 s to import
 
     return CpuRecognizer(folder, context, settings)
 
 
-def load_batch_recognizer(folder: Path, context: Context, settings: EngineSettings) -> BatchRecognizer:
-    """Load a model for whole recordings onto the best engine that the settings allow; raises as `load_recognizer`."""
-    _refuse_cuda(settings)
-    from engine.whisper.cpu_batch import CpuBatchRecognizer  # noqa: PLC0415  # as above
-
-    return CpuBatchRecognizer(folder, context, settings)
-
-
-def _refuse_cuda(settings: EngineSettings) -> None:
-    if settings.device == "cuda":
-        raise CudaUnavailable("this version has no GPU engine", hint="Use --device auto or --device cpu.")
+def _mend(problem: str) -> str:
+    """Return what a person can do about one of `presence.cuda_problem`'s sentences."""
+    if "driver" in problem and "too old" in problem:
+        return "Update the NVIDIA driver."
+    if "without CUDA" in problem or "no code for this GPU" in problem or "cannot be loaded" in problem:
+        return "Install a build of PyTorch for CUDA and this card: pytorch.org tells which."
+    if "at least" in problem or "capability" in problem:
+        return ""
+    return "Restart the computer; if that does not help, update the NVIDIA driver."

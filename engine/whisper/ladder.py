@@ -179,7 +179,7 @@ class LadderRecognizer:
             raise error
         # Types and places only: the words of an error that nobody foresaw may quote what was said.
         _LOG.warning("%s: %s\n%s", rung, reason, "".join(traceback.format_tb(error.__traceback__)))
-        if rung.processor != PROCESSOR:
+        if isinstance(error, CudaUnavailable) or not isinstance(error, EngineError):
             self._lost.add(rung.processor, reason, self._recognizer)
         return _Fault(kind, f"{rung.processor} failed", f"{_capital(reason)}. Start Undertext again to use it.")
 

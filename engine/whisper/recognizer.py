@@ -60,15 +60,17 @@ Context.PADDED = Context("padded", margin_s=0.0, least_s=WINDOW_S, filled=False,
 
 @runtime_checkable
 class Recognizer(Protocol):
-    """Window → Hypothesis.
+    """Window → Hypothesis."""
 
-    Attributes:
-        context: What the model's encoder needs to see.
-        languages: ISO 639-1 codes it knows; ("en",) for an English model.
-    """
+    @property
+    def context(self) -> Context:
+        """What the model's encoder needs to see."""
+        ...
 
-    context: Context
-    languages: tuple[str, ...]
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639-1 codes it knows; ("en",) for an English model."""
+        ...
 
     def recognize(self, window: Window) -> Hypothesis:
         """Return what is said in the window after its prefix.
