@@ -63,6 +63,7 @@ ROOMS = (
     "engine.whisper.cuda.watching",
     "engine.whisper.cuda.logbook",
     "engine.whisper.cuda.recording",
+    "engine.whisper.cuda.mel",
     "engine.whisper.cuda.sound",
     "engine.whisper.cuda",
     "engine.whisper.choice",

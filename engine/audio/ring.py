@@ -24,14 +24,19 @@ class Ring:
     Args:
         capacity: Frames to keep.
         channels: Samples a frame.
+        storage: Zeros to lie in, float32 [2 × capacity, channels], where memory of one's own is not good enough: a
+            GPU reads from page-locked memory only while the program goes on.
     """
 
-    def __init__(self, capacity: int, channels: int = 1) -> None:
+    def __init__(self, capacity: int, channels: int = 1, storage: Samples | None = None) -> None:
         if capacity < 1 or channels < 1:
             raise ValueError(f"a ring needs a capacity and channels, not {capacity} and {channels}")
+        shape = (2 * capacity, channels)
+        if storage is not None and (storage.shape != shape or storage.dtype != np.float32):
+            raise ValueError(f"a ring lies in float32 {shape}, not in {storage.dtype} {storage.shape}")
         self.capacity = capacity
         self.channels = channels
-        self._storage: Samples = np.zeros((2 * capacity, channels), np.float32)
+        self._storage: Samples = np.zeros(shape, np.float32) if storage is None else storage
         self._claimed = 0  # one past the last frame whose place is taken
         self._written = 0
         self._taken = 0

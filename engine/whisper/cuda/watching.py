@@ -125,7 +125,7 @@ class Watch:
                     waits=branches,
                     branches=branches,
                     copies=name == "copy_",
-                    asynchronous=bool(kwargs.get("non_blocking") or (len(args) > 2 and args[2])),
+                    asynchronous=name == "copy_" and bool(kwargs.get("non_blocking") or (len(args) > 2 and args[2])),
                     of_host=outer in _FACTORIES and outer_kwargs.get("device") is None,
                     settings=_settings(args, kwargs),
                 )

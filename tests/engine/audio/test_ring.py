@@ -20,10 +20,12 @@ def ramp(start, stop, channels):
     capacity=st.integers(1, 40),
     channels=st.integers(1, 3),
     lengths=st.lists(st.integers(0, 100), max_size=30),
+    given_storage=st.booleans(),
     data=st.data(),
 )
-def test_it_equals_the_tail_of_all_that_was_written(capacity, channels, lengths, data):
-    ring = Ring(capacity, channels)
+def test_it_equals_the_tail_of_all_that_was_written(capacity, channels, lengths, given_storage, data):
+    storage = np.zeros((2 * capacity, channels), np.float32) if given_storage else None
+    ring = Ring(capacity, channels, storage)
     total = 0
     for length in lengths:
         ring.write(ramp(total, total + length, channels))
@@ -80,6 +82,20 @@ def test_a_view_is_contiguous_and_cannot_be_written():
 def test_a_ring_without_room_is_refused():
     with pytest.raises(ValueError, match="capacity"):
         Ring(0, 1)
+
+
+def test_it_lies_in_the_storage_that_it_is_given_mirrored():
+    storage = np.zeros((8, 1), np.float32)
+    ring = Ring(4, storage=storage)
+    ring.write(np.arange(1, 7, dtype=np.float32))
+    assert storage[:, 0].tolist() == [5, 6, 3, 4, 5, 6, 3, 4]
+    assert np.shares_memory(ring.view(2, 6), storage)
+
+
+@pytest.mark.parametrize("storage", [np.zeros((4, 1), np.float32), np.zeros((8, 2), np.float32), np.zeros((8, 1))])
+def test_storage_of_another_shape_or_dtype_is_refused(storage):
+    with pytest.raises(ValueError, match="lies in float32"):
+        Ring(4, storage=storage)
 
 
 def test_a_reader_that_is_lapped_never_sees_a_torn_span():

@@ -189,8 +189,7 @@ def test_a_graph_names_an_argument_that_does_not_fit(arguments, complaint):
 
 
 def test_float16_on_a_gpu_has_the_same_shapes_and_refuses_a_host_tensor():
-    with fake_gpu():
-        device = HostDevice(torch.float16, place="cuda")
+    with fake_gpu() as device:
         staging = device.page_locked((4, 8), torch.float16)
         target = torch.zeros(4, 8, dtype=device.dtype, device=device.place)
         with device.compute(device.upload(staging, target)):
