@@ -174,11 +174,8 @@ class Sound:
         if end < known or begin > known_end or known == known_end:
             known = known_end = begin
         spans = ((begin, min(known, end)), (max(known_end, begin), end))
-        # A frame takes the place of the one that is a whole ring before or after it.
-        if begin < known:
-            self._known = begin, min(max(end, known_end), begin + self._most_frames)
-        else:
-            self._known = max(known, end - self._most_frames), max(end, known_end)
+        high = max(end, known_end)
+        self._known = max(min(begin, known), high - self._most_frames), high  # those before have given way
         rows = []
         for start, stop in spans:
             self.computed += max(0, stop - start)

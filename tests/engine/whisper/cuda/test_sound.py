@@ -155,12 +155,13 @@ def test_the_live_path_is_in_order_and_waits_once(steps):
     assert device.faults() == []
 
 
-def test_many_updates_without_a_read_use_no_memory_too_soon():
+@pytest.mark.parametrize("step", [0, 300, 1500])  # numbers alone; many updates in a ring of sound; few of them
+def test_many_updates_without_a_read_use_no_memory_too_soon(step):
     with RecordingDevice() as device:
         sound = Sound(device, 80, CAPACITY)
-        sound.prepare(2)
-        for n in range(40):
-            sound.hear(Window(SOUND[n * 400 : n * 400 + 600], n * 400), 2)
+        sound.prepare(5)
+        for n in range(20):
+            sound.hear(Window(SOUND[n * step : n * step + 1600], n * step), 5)
     assert device.faults() == []
 
 
