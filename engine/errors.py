@@ -3,7 +3,7 @@
     EngineError
     ├── CaptureError        NoInputDevice · DeviceLost · FormatRefused · MediaUnreadable
     ├── ModelError          ModelMissing · ModelCorrupt · ModelTooLarge · DownloadFailed
-    ├── DeviceError         CudaUnavailable · OutOfMemory
+    ├── DeviceError         CudaUnavailable · OutOfMemory · ClusterUnavailable · WorkerLost
     ├── TranscriptError     JournalCorrupt · DiskFull · SessionUnknown
     └── SettingsError
 
@@ -80,6 +80,14 @@ class CudaUnavailable(DeviceError):
 
 class OutOfMemory(DeviceError):
     """The device's memory is exhausted."""
+
+
+class ClusterUnavailable(DeviceError):
+    """There is no such cluster, it has no room, or it went away."""
+
+
+class WorkerLost(DeviceError):
+    """The process that heard a recording ended, and so did the next that tried."""
 
 
 class TranscriptError(EngineError):

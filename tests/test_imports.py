@@ -1,4 +1,4 @@
-"""What an import costs: the engine brings neither Qt nor torch, and `main` brings nothing heavy."""
+"""What an import costs: the engine brings neither Qt nor torch nor Ray, and `main` brings nothing heavy."""
 
 import subprocess
 import sys
@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TORCH_ROOMS = ("engine.whisper.cuda", "engine.adapt")  # nothing else may need torch
-HEAVY = ("PySide6", "torch", "ctranslate2", "faster_whisper", "onnxruntime", "av", "sounddevice")
+EXTRAS = ("engine.whisper.cuda", "engine.adapt", "engine.recordings.pool")  # nothing else may need torch or Ray
+HEAVY = ("PySide6", "torch", "ctranslate2", "faster_whisper", "onnxruntime", "av", "sounddevice", "ray")
 
 
 def engine_modules():
     names = (".".join(path.relative_to(ROOT).with_suffix("").parts) for path in ROOT.glob("engine/**/*.py"))
-    return sorted(name.removesuffix(".__init__") for name in names if not name.startswith(TORCH_ROOMS))
+    return sorted(name.removesuffix(".__init__") for name in names if not name.startswith(EXTRAS))
 
 
 def loaded_by(modules):
@@ -27,8 +27,8 @@ def loaded_by(modules):
     return set(fresh.stdout.split())
 
 
-def test_the_engine_loads_neither_torch_nor_qt():
-    assert not loaded_by(engine_modules()) & {"torch", "PySide6", "shiboken6", "desktop", "main"}
+def test_the_engine_loads_neither_torch_nor_ray_nor_qt():
+    assert not loaded_by(engine_modules()) & {"torch", "ray", "PySide6", "shiboken6", "desktop", "main"}
 
 
 def test_the_engine_package_alone_is_light():
@@ -38,3 +38,7 @@ def test_the_engine_package_alone_is_light():
 @pytest.mark.skipif(not (ROOT / "main.py").exists(), reason="there is no main.py yet")
 def test_main_is_light():
     assert not loaded_by(["main"]) & set(HEAVY)
+
+
+def test_a_command_loads_ray_only_where_a_cluster_is_asked_for():
+    assert "ray" not in loaded_by(["desktop.terminal.transcribe"])

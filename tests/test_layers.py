@@ -102,6 +102,9 @@ ROOMS = (
     "engine.recordings.transcriber",
     "engine.recordings.ledger",
     "engine.recordings.places",
+    "engine.recordings.worker",
+    "engine.recordings.pool",
+    "engine.recordings.cluster",
     "engine.recordings.delivery",
 )
 
@@ -122,9 +125,10 @@ OWNERS = {
     "rich": ("desktop.terminal",),
     "urllib.request": ("engine.models.download",),
     "http": ("engine.models.download",),
-    "socket": ("engine.models.download",),
+    "ray": ("engine.recordings.pool",),
+    "socket": ("engine.models.download", "engine.recordings.pool"),
     "huggingface_hub": ("engine.models.download",),
-    "threading.Thread": ("engine.session", "desktop.capture"),
+    "threading.Thread": ("engine.session", "desktop.capture", "engine.recordings.pool"),
     "print": ("desktop.terminal", "main"),
 }
 

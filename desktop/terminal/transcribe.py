@@ -13,9 +13,11 @@ from desktop.terminal.caption import make_folder, terms
 from desktop.terminal.progress import Meter, view
 from desktop.wiring import Engine
 from engine.errors import MediaUnreadable, SettingsError
+from engine.recordings.cluster import Cluster
 from engine.recordings.delivery import Order, deliver
 from engine.recordings.places import Place, places
-from engine.recordings.transcriber import MIXED, Transcriber
+from engine.recordings.transcriber import MIXED, Crew, Transcriber
+from engine.recordings.worker import Work
 from engine.settings import AUTO, DEVICES, ENGLISH, TASKS, TRANSCRIBE, TRANSLATE, EngineSettings
 from engine.transcript.export import FORMATS
 
@@ -54,6 +56,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="names and terms that may come up, spelt as they should be: UTF-8, one a line, some thirty at most",
     )
     parser.add_argument("--device", default=AUTO, choices=DEVICES, help="where to compute (default: auto)")
+    parser.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="hear them on the workers of a Ray cluster, which trusts everybody who can reach it: host:port, "
+        "ray://host:port, auto, or local for one of its own; recordings and model in folders that all machines share; "
+        "--threads is then that of each worker, and --device cuda gives each a GPU",
+    )
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="processor cores to use (default: all)")
     parser.add_argument("--again", action="store_true", help="do again what is done, and replace what is there")
 
@@ -78,13 +87,16 @@ def run(options: argparse.Namespace) -> int:
         again=options.again,
     )
 
-    def transcriber() -> Transcriber:
+    def crew() -> Crew:
+        if options.cluster:
+            work = Work(engine.installed.path.absolute(), engine.installed.context, settings, options.language)
+            return Cluster(options.cluster, work)
         return Transcriber(engine.batch_recognizer, options.language)
 
     meter = Meter({place: _size(place.recording) for place in found})
     with view(meter) as show:
         try:
-            for report in deliver(found, order, paths.recordings(), transcriber):
+            for report in deliver(found, order, paths.recordings(), crew):
                 show.report(report)
         except KeyboardInterrupt:
             show.note("stopped. What is finished is kept: the same command goes on from there")

@@ -16,8 +16,7 @@ from engine.recordings.hearing import Heard
 from engine.recordings.ledger import Ledger, output
 from engine.recordings.places import Place
 from engine.recordings.text import doubted, segments
-from engine.recordings.transcriber import Advanced, Finished, Job, Transcriber
-from engine.recordings.transcriber import Failed as Broken
+from engine.recordings.transcriber import Advanced, Crew, Finished, Job
 from engine.transcript.export import write
 from engine.transcript.records import Header, Transcript
 
@@ -78,16 +77,14 @@ class Order:
     again: bool = False
 
 
-def deliver(
-    places: Iterable[Place], order: Order, ledgers: Path, transcriber: Callable[[], Transcriber]
-) -> Iterator[Report]:
+def deliver(places: Iterable[Place], order: Order, ledgers: Path, crew: Callable[[], Crew]) -> Iterator[Report]:
     """Yield what becomes of each recording.
 
     Args:
         places: The recordings, and where their transcripts go.
         order: What is to be made of them.
         ledgers: A folder for what is known of recordings on their way.
-        transcriber: Makes one, once there is something to do.
+        crew: Makes one, once there is something to do.
     """
     waiting = []
     for place in places:
@@ -97,23 +94,7 @@ def deliver(
         else:
             yield report
     if waiting:
-        yield from _transcribed(waiting, order, ledgers, transcriber())
-
-
-def transcribe_file(recording: Path, order: Order, transcriber: Transcriber) -> Transcript:
-    """Return the transcript of one recording; nothing is written.
-
-    For whoever has no other files and keeps a transcriber, with its loaded model: a worker of another machine.
-
-    Raises:
-        EngineError: It cannot be transcribed.
-    """
-    for report in transcriber.transcribe([Job(recording)]):
-        if isinstance(report, Finished):
-            return transcript_of(recording, report.heard, order)
-        if isinstance(report, Broken):
-            raise report.error
-    raise TranscriptError(f"nothing came of {recording}", hint="Try again.")
+        yield from _transcribed(waiting, order, ledgers, crew())
 
 
 def transcript_of(recording: Path, heard: Sequence[Heard], order: Order) -> Transcript:
@@ -146,7 +127,7 @@ def _ledger(place: Place, order: Order, ledgers: Path) -> Ledger:
     return Ledger(ledgers, place.recording, place.target, {"model": order.model, **order.settings})
 
 
-def _transcribed(places: Sequence[Place], order: Order, ledgers: Path, transcriber: Transcriber) -> Iterator[Report]:
+def _transcribed(places: Sequence[Place], order: Order, ledgers: Path, crew: Crew) -> Iterator[Report]:
     begun: dict[Job, tuple[Place, Ledger]] = {}
 
     def jobs() -> Iterator[Job]:
@@ -159,7 +140,7 @@ def _transcribed(places: Sequence[Place], order: Order, ledgers: Path, transcrib
             yield job
 
     try:
-        for report in transcriber.transcribe(jobs()):
+        for report in crew.transcribe(jobs()):
             place, ledger = begun[report.job]
             if isinstance(report, Advanced):
                 yield Progress(place, report.done, report.length)

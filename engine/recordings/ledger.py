@@ -85,7 +85,7 @@ class Ledger:
             TranscriptError: Nothing can be written there.
         """
         with suppress(DiskFull):  # it waits in memory, and the outputs will tell
-            self._append("take", _packed(heard))
+            self._append("take", packed(heard))
 
     def begin(self, endings: Sequence[str]) -> None:
         """Say that the outputs are about to be written; raises as `keep`."""
@@ -151,7 +151,7 @@ class Ledger:
                 break
             match record.get("type"):
                 case "take":
-                    takes.append(_unpacked(record))
+                    takes.append(unpacked(record))
                 case "begun":
                     self._begun = frozenset(record["outputs"])
                 case "done":
@@ -173,13 +173,15 @@ def _about(path: Path) -> tuple[int, int] | None:
     return about.st_size, about.st_mtime_ns
 
 
-def _packed(heard: Heard) -> dict[str, Any]:
+def packed(heard: Heard) -> dict[str, Any]:
+    """Return what was heard as JSON can say it."""
     words = [[word.text, word.start, word.stop, word.probability] for word in heard.words]
     withheld = [[one.start, one.stop, one.text, one.reason.value] for one in heard.withheld]
     return {"language": heard.language, "certainty": heard.certainty, "words": words, "withheld": withheld}
 
 
-def _unpacked(record: Mapping[str, Any]) -> Heard:
+def unpacked(record: Mapping[str, Any]) -> Heard:
+    """Return what `packed` packed."""
     words = tuple(Word(*word) for word in record["words"])
     withheld = tuple(Withheld(start, stop, text, Doubt(reason)) for start, stop, text, reason in record["withheld"])
     return Heard(words, record["language"], record["certainty"], withheld)

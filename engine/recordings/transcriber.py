@@ -99,6 +99,14 @@ def lengths(context: Context) -> Lengths:
     return Lengths(most_s=15, full_s=8, apart_s=2)
 
 
+class Crew(Protocol):
+    """Whoever transcribes many recordings: a `Transcriber`, or a cluster of them."""
+
+    def transcribe(self, jobs: Iterable[Job]) -> Iterator[Report]:
+        """Yield what becomes of each file, in any order."""
+        ...
+
+
 class Transcriber:
     """Transcribes recordings with one recogniser, which it keeps.
 
