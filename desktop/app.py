@@ -31,7 +31,7 @@ from desktop.windows.controls import Controls
 from desktop.windows.source_picker import DEMO
 from desktop.windows.theme import Theme, app_icon
 from desktop.windows.transcript_window import TranscriptWindow
-from desktop.wiring import Engine, models_here, open_session
+from desktop.wiring import Engine, has_gpu, models_here, open_session
 from engine.audio.sources import AudioSource, FileSource, Pacer
 from engine.errors import EngineError
 from engine.records import Failure, State, StateChange
@@ -101,7 +101,7 @@ class App(QObject):
         self.preferences = Preferences(settings, file, self)
         self.devices = DeviceWatch(devices.list_devices, self)
         self.overlay = Overlay(settings.overlay)
-        self.controls = Controls(self.session.stats, lambda: models_here(self.engine.store))
+        self.controls = Controls(self.session.stats, lambda: models_here(self.engine.store), has_gpu)
         self.transcript = TranscriptWindow(
             lambda: Library(paths.transcripts()).read(self.session.transcript_id or "last")
         )
@@ -124,6 +124,7 @@ class App(QObject):
         bridge.state_changed.connect(tray.show_state)
         bridge.state_changed.connect(self._on_state_changed)
         bridge.failed.connect(controls.show_failure)
+        bridge.failed.connect(self._show_model)
 
         # What the user wants of the session.
         controls.start_wanted.connect(self._on_start_wanted)
@@ -225,10 +226,14 @@ class App(QObject):
     def _on_state_changed(self, change: StateChange) -> None:
         was_loading, self._state = self._state is State.LOADING, change.state
         if was_loading and change.state is not State.FAILED:
-            self.controls.show_model(self.engine.installed.name)
+            self._show_model()
         if change.state in _RESTING:
             self.overlay.captions.finish()
         self._show_hint()
+
+    def _show_model(self) -> None:
+        if self.engine.is_loaded:
+            self.controls.show_model(self.engine.installed.name, on_gpu=self.engine.is_on_gpu)
 
     def _on_window_wanted(self) -> None:
         if self.controls.isVisible() and not self.controls.isMinimized():

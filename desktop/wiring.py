@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from engine.speech.commit import CommitPolicy
 from engine.transcript.journal import Journal
 from engine.whisper.batch import BatchRecognizer
 from engine.whisper.choice import Candidate, Extras, load_batch_recognizer, load_recognizer
+from engine.whisper.driver import find_driver
+from engine.whisper.ladder import GRAPHICS_CARD, LadderRecognizer
 from engine.whisper.recognizer import Context, Recognizer
 from engine.whisper.tokenizer import LANGUAGES
 
@@ -120,6 +122,17 @@ class Engine:
         return None
 
     @property
+    def is_loaded(self) -> bool:
+        """Whether the model was loaded. Thread: any."""
+        return "recognizer" in self.__dict__
+
+    @property
+    def is_on_gpu(self) -> bool:
+        """Whether the graphics card computes, now. Thread: any, once it is loaded."""
+        recognizer = self.recognizer
+        return isinstance(recognizer, LadderRecognizer) and recognizer.rung.processor == GRAPHICS_CARD
+
+    @property
     def may_be_lighter(self) -> bool:
         """Whether a smaller model may step in while the machine is too slow."""
         return self.settings.smaller == "yes" or (self.settings.smaller == AUTO and not self.model)
@@ -192,6 +205,13 @@ def open_session(
         return Journal.create(transcripts, title="", source=source.name, model=engine().installed.name, now=now)
 
     return Session(make_pipeline=pipeline, send=send, make_journal=journal)
+
+
+@cache
+def has_gpu() -> bool:
+    """Whether the NVIDIA driver shows a graphics card."""
+    driver = find_driver()
+    return driver is not None and bool(driver.cards)
 
 
 def models_here(store: Store) -> dict[str, bool]:

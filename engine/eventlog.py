@@ -15,10 +15,10 @@ translation). `withheld` is what the model wrote and was not believed, by its re
 "unsure". `level` says what is given up so that captions keep up: "normal" nothing, "greedy" the wide search at the end
 of an utterance, "slower" half of the updates as well, "lighter" the model, for a smaller one; `skipped_s` is the speech
 left out for want of time so far, each span of it a gap; `cpu_s` the processor time of the whole process since the
-session began; `fallback` which processor failed and what captions come from instead, empty while that is what was
-chosen. Each such change is an `error` that is not fatal, once, of the kind "OutOfMemory" or "CudaUnavailable" (or
-another, where nobody foresaw it). The first `listening` marks the moment at which the sound began. A reader ignores
-types and keys that it does not know.
+session began; `fallback` what captions come from since a processor failed ("tiny.en on the processor"), empty before.
+Each such change is an `error` that is not fatal, once, of the kind "OutOfMemory" or "CudaUnavailable" (or another that
+nobody foresaw). The first `listening` marks the moment at which the sound began. A reader ignores types and keys that
+it does not know.
 """
 
 import json

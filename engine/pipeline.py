@@ -118,7 +118,7 @@ class Pipeline:
 
     @property
     def fallback(self) -> str:
-        """Which processor failed, and what captions come from instead; nothing while they come from what was chosen."""
+        """What captions come from since a processor failed; nothing while they come from what was chosen."""
         recognizer = self._hearing.recognizer
         return recognizer.fallback if isinstance(recognizer, LadderRecognizer) else ""
 

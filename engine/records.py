@@ -229,8 +229,8 @@ class Stats:
         skipped_s: Seconds of speech that were left out so far, because there was no time for them.
         cpu_s: Processor seconds since the session began, of the whole process: the recogniser computes on threads of
             its own.
-        fallback: Which processor failed, and what captions come from instead, one sentence without its full stop; empty
-            while they come from what was chosen.
+        fallback: What captions come from since a processor failed, "tiny.en on the processor"; empty while they come
+            from what was chosen.
     """
 
     audio_s: float = 0.0

@@ -40,6 +40,7 @@ class Controls(QWidget):
     Args:
         stats: The session's newest snapshot.
         models: Names of the models on this machine, and whether each can translate.
+        has_gpu: Whether there is a graphics card to choose.
 
     Thread: GUI.
     """
@@ -55,13 +56,18 @@ class Controls(QWidget):
     transcript_wanted = Signal()
     closed = Signal()
 
-    def __init__(self, stats: Callable[[], Stats], models: Callable[[], Mapping[str, bool]]) -> None:
+    def __init__(
+        self,
+        stats: Callable[[], Stats],
+        models: Callable[[], Mapping[str, bool]],
+        has_gpu: Callable[[], bool] = lambda: False,
+    ) -> None:
         super().__init__()
         self.setObjectName("window")
         self.setWindowTitle(tr(texts.APP_NAME))
         self.setWindowIcon(app_icon())
         self._banner = Banner()
-        self._model = ModelMenu(models)
+        self._model = ModelMenu(models, has_gpu)
         self._picker = SourcePicker()
         self._no_device = Paragraph(tr(texts.NO_DEVICE), "dim")
         self._panel = SessionPanel(stats)
@@ -95,9 +101,9 @@ class Controls(QWidget):
         """Show what happened and what to do about it."""
         self._banner.tell(_sentence(title), body)
 
-    def show_model(self, name: str) -> None:
-        """Show which model listens."""
-        self._model.show_model(name)
+    def show_model(self, name: str, *, on_gpu: bool = False) -> None:
+        """Show which model listens, and whether on the graphics card."""
+        self._model.show_model(name, on_gpu=on_gpu)
 
     def show_language(self, caption: Caption) -> None:
         """Show in which language a caption is."""

@@ -12,7 +12,7 @@ from desktop import texts
 from desktop.settings import EngineChoice
 from desktop.texts import tr
 from desktop.windows.vocabulary_dialog import VocabularyDialog
-from engine.settings import AUTO, ENGLISH, TRANSCRIBE, TRANSLATE
+from engine.settings import AUTO, CPU, CUDA, ENGLISH, TRANSCRIBE, TRANSLATE
 from engine.whisper.tokenizer import LANGUAGES
 
 # Where Qt names a country's variant, or knows the language by another code (Whisper's jw is jv elsewhere).
@@ -27,18 +27,20 @@ class ModelMenu(QPushButton):
 
     Args:
         models: Names of the models on this machine, and whether each can translate; asked when the menu opens.
+        has_gpu: Whether there is a graphics card to choose; asked then as well.
 
     Thread: GUI.
     """
 
     chosen = Signal(object)
 
-    def __init__(self, models: Callable[[], Mapping[str, bool]]) -> None:
+    def __init__(self, models: Callable[[], Mapping[str, bool]], has_gpu: Callable[[], bool] = lambda: False) -> None:
         super().__init__(tr(texts.MODEL_NONE))
         self.setProperty("role", "chip")
         self.setAccessibleName(tr(texts.MODEL))
         self.setToolTip(tr(texts.MODEL_TIP))
         self._models = models
+        self._has_gpu = has_gpu
         self._choice = EngineChoice()
         self._loaded = ""
         self._heard = ""
@@ -51,9 +53,9 @@ class ModelMenu(QPushButton):
         self._choice = choice
         self._show()
 
-    def show_model(self, name: str) -> None:
-        """Show which model was loaded."""
-        self._loaded = name
+    def show_model(self, name: str, *, on_gpu: bool = False) -> None:
+        """Show which model was loaded, and whether the graphics card computes it."""
+        self._loaded = tr(texts.MODEL_ON_GPU, model=name) if on_gpu else name
         self._show()
 
     def show_heard(self, code: str) -> None:
@@ -81,6 +83,10 @@ class ModelMenu(QPushButton):
         languages = {AUTO: tr(texts.LANGUAGE_AUTO), **{code: name for name, code in named}}
         self._add_group(self._menu.addMenu(tr(texts.LANGUAGE)), "language", languages)
         self._add_translation(models)
+        if self._has_gpu() or self._choice.device != AUTO:
+            processors = {AUTO: texts.COMPUTE_AUTO, CPU: texts.COMPUTE_CPU, CUDA: texts.COMPUTE_CUDA}
+            entries = {value: tr(text) for value, text in processors.items()}
+            self._add_group(self._menu.addMenu(tr(texts.COMPUTE)), "device", entries)
         self._menu.addSeparator()
         self._menu.addAction(tr(texts.VOCABULARY_WANTED), self._ask_for_vocabulary)
 

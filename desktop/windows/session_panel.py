@@ -141,8 +141,10 @@ class SessionPanel(QFrame):
 
 
 def _slowness(stats: Stats) -> str:
-    """Return what is given up so that captions keep up, for a person; nothing where nothing is."""
-    if stats.level is Level.NORMAL:
-        return ""
-    skipped = tr(texts.LEVEL_SKIPPED, skipped_s=stats.skipped_s) if stats.skipped_s >= 1 else ""
-    return f"{tr(_LEVELS[stats.level])} {skipped}".rstrip()
+    """Return what is given up so that captions come and keep up, for a person; nothing where nothing is."""
+    said = [tr(texts.FALLBACK, fallback=stats.fallback)] if stats.fallback else []
+    if stats.level is not Level.NORMAL:
+        said.append(tr(_LEVELS[stats.level]))
+        if stats.skipped_s >= 1:
+            said.append(tr(texts.LEVEL_SKIPPED, skipped_s=stats.skipped_s))
+    return " ".join(said)

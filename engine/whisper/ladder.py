@@ -88,8 +88,6 @@ class LadderRecognizer:
 
     Attributes:
         changed: The last window was decoded on another rung than the one before.
-        fallback: What happened, and what computes instead of the first rung, one sentence without its full stop; empty
-            while that does.
 
     Raises:
         EngineError: No rung that will do can be loaded; what was wrong with the last one.
@@ -110,7 +108,6 @@ class LadderRecognizer:
         self._last = (demanded or len(self._rungs)) - 1
         self._recognizer: Recognizer | None = None
         self.changed = False
-        self.fallback = ""
         self._on_a_rung(lambda _recognizer: None)
         self._last = len(self._rungs) - 1
 
@@ -118,6 +115,11 @@ class LadderRecognizer:
     def rung(self) -> Rung:
         """The rung in use."""
         return self._rungs[self._at]
+
+    @property
+    def fallback(self) -> str:
+        """What captions come from instead of the first rung, "tiny.en on the processor"; nothing while that works."""
+        return str(self.rung) if self._at else ""
 
     @property
     def context(self) -> Context:
@@ -200,17 +202,12 @@ class LadderRecognizer:
                 raise CudaUnavailable(reason, hint="Start Undertext again to use it, or choose --device cpu.")
             self._recognizer = None
             self._at += 1
-            if not self._lost.reason(self.rung.processor):
-                self.fallback = f"{self._rungs[0].processor} failed: {self._instead()}"
 
     def _settle(self, fault: _Fault) -> None:
         """There are captions again: tell what has changed."""
-        self.fallback = f"{fault.sentence}: {self._instead()}"
-        _LOG.warning("%s", self.fallback)
-        self._tell(Failure(fault.kind, self.fallback, fault.hint))
-
-    def _instead(self) -> str:
-        return f"captions now come from {self.rung}"
+        message = f"{fault.sentence}: captions now come from {self.rung}"
+        _LOG.warning("%s", message)
+        self._tell(Failure(fault.kind, message, fault.hint))
 
 
 def _reason(error: Exception) -> str:

@@ -6,7 +6,6 @@ with two beams whose histories cross. A driver, a kernel or a chip that is wrong
 numbers, or others. What a whole model makes of known speech is `engine.whisper.selftest`'s question.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +17,8 @@ from engine.errors import CudaUnavailable
 from engine.units import samples
 from engine.whisper.cuda.device import Device
 from engine.whisper.cuda.host import HostDevice
-from engine.whisper.cuda.model import Linear, Whisper
+from engine.whisper.cuda.layers import Precise
+from engine.whisper.cuda.model import Whisper
 from engine.whisper.cuda.operations import PLAIN, Operations
 from engine.whisper.cuda.weights import Checkpoint
 from engine.whisper.features import log_mel
@@ -29,8 +29,6 @@ SOUND_S = 2.0
 PROMPT = (50, 262, 1000, 11)  # any tokens of text
 STEPS = ((300, 400), (500, 600), (700, 800))  # a token for each of the two beams
 BEAMS = 2
-
-Precise = Callable[[str, Linear], Linear]
 
 
 def check_numbers(
@@ -95,7 +93,9 @@ def _answers(whisper: Whisper, device: Device) -> dict[str, NDArray[np.float32]]
 
     def step(tokens: Tensor, places: Tensor) -> tuple[Tensor, ...]:
         hidden, attention = whisper.step(tokens, places, cache, memory, rows=rows, watch=True)
-        token, logprob = whisper.operations.best_token(hidden, whisper.embeddings, forbidden)
+        token, logprob = whisper.operations.best_token(
+            hidden, whisper.embeddings, forbidden, scales=whisper.embedding_scales
+        )
         logits = whisper.logits(hidden)
         best = torch.cat([logits.gather(-1, token[:, None])[:, 0], logprob])
         return logits, best, _watched(attention)

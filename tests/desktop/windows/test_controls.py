@@ -129,6 +129,11 @@ def test_the_state_line_tells_the_delay_while_listening(qtbot, controls):
             "This computer is slow: captions come less often. 12 s were left out.",
         ),
         (Stats(level=Level.LIGHTER), "This computer is slow: a smaller model listens."),
+        (Stats(fallback="tiny.en on the processor"), "Captions come from tiny.en on the processor."),
+        (
+            Stats(level=Level.SLOWER, fallback="tiny on the processor"),
+            "Captions come from tiny on the processor. This computer is slow: captions come less often.",
+        ),
     ],
 )
 def test_a_slow_computer_is_told_of_until_it_keeps_up_again(qtbot, controls, snapshot, stats, said):
@@ -138,7 +143,7 @@ def test_a_slow_computer_is_told_of_until_it_keeps_up_again(qtbot, controls, sna
     slow = controls._panel._slow
     qtbot.waitUntil(lambda: slow.isVisible() and slow.height() >= slow.heightForWidth(slow.width()))
     snapshot.stats = Stats()
-    qtbot.waitUntil(lambda: "This computer" not in controls.state_text)
+    qtbot.waitUntil(lambda: said not in controls.state_text)
     assert not slow.isVisible()
 
 

@@ -104,3 +104,30 @@ def test_the_language_that_is_heard_is_shown_where_none_was_chosen(menu):
     assert menu.text() == "base · auto: Deutsch"
     menu.show_choice(EngineChoice(language="fr"))
     assert menu.text() == "base · Français"
+
+
+def submenu(menu, name):
+    menu.menu().aboutToShow.emit()
+    found = [action.menu() for action in menu.menu().actions() if action.text() == name]
+    return {action.text(): action for action in found[0].actions()} if found else None
+
+
+@pytest.mark.parametrize(("has_gpu", "device", "offered"), [(True, "auto", 1), (False, "auto", 0), (False, "cuda", 1)])
+def test_what_computes_can_be_chosen_where_there_is_a_choice(qtbot, has_gpu, device, offered):
+    menu = ModelMenu(dict, lambda: has_gpu)
+    qtbot.addWidget(menu)
+    menu.show_choice(EngineChoice(device=device))
+    processors = submenu(menu, "Compute on")
+    assert bool(processors) == offered
+    if processors:
+        with qtbot.waitSignal(menu.chosen) as told:
+            processors["The processor"].trigger()
+        assert told.args == [EngineChoice(device="cpu")]
+
+
+def test_a_model_on_the_graphics_card_says_so(menu):
+    menu.show_model("base", on_gpu=True)
+    menu.show_heard("de")
+    assert menu.text() == "base · GPU · auto: Deutsch"
+    menu.show_model("base")
+    assert menu.text() == "base · auto: Deutsch"
