@@ -94,6 +94,7 @@ def _get(tensor, index):
             tensor = _aten.select.int(tensor, axis, int(place))
             continue
         axis += 1
+    _on_one_device(tensor, tensors)
     return _aten.index.Tensor(tensor, tensors) if tensors else tensor
 
 
@@ -103,10 +104,18 @@ def _set(tensor, index, value):
         value = torch.full((), value, dtype=tensor.dtype, device=tensor.device)
     if not any(isinstance(place, torch.Tensor) for place in places):
         _aten.copy_.default(_get(tensor, index), value)
-    elif all(isinstance(place, torch.Tensor) for place in places):
-        _aten.index_put_.default(tensor, list(places), value)
+    elif all(isinstance(place, torch.Tensor) or place == slice(None) for place in places):
+        tensors = [place if isinstance(place, torch.Tensor) else None for place in places]
+        _on_one_device(tensor, tensors)
+        _aten.index_put_.default(tensor, tensors, value)
     else:
-        raise NotImplementedError("slices and tensors in one index")
+        raise NotImplementedError("a part of an axis and tensors in one index")
+
+
+def _on_one_device(tensor, tensors):
+    """Raise where torch would bring an index to the GPU by itself: it waits for it, and no graph can hold that."""
+    if strays := {index.device.type for index in tensors if index is not None} - {tensor.device.type}:
+        raise RuntimeError(f"an index on the device {strays.pop()} into a tensor on {tensor.device}")
 
 
 def _made(make):
