@@ -14,7 +14,15 @@ from tests.fake_gpu import fake_gpu  # noqa: E402
 
 torch.set_num_threads(1)
 HOST = torch.device("cpu")
+# Of a band 80 dB below the loudest float32 leaves three digits, whoever transforms: over 150 sounds torch.fft was at
+# most 3.1e-4 from float64, the matrix 1.3e-4, and 99 in 100 of all values within 7e-6.
+LARGEST, MEAN = 3e-4, 5e-6
 MELS = {n_mels: Mel(n_mels, HOST) for n_mels in (80, 128)}
+
+
+def close(found, expected):
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=LARGEST)
+    assert np.abs(found - np.asarray(expected)).mean() < MEAN
 
 
 @settings(max_examples=25, deadline=None)
@@ -24,7 +32,7 @@ def test_each_of_a_batch_is_what_the_processor_makes_of_it(hops, batch, loudness
     sound = np.random.default_rng(seed).normal(0, scale, (batch, hops * HOP)).astype(np.float32)
     found = MELS[n_mels].log_mel(torch.from_numpy(sound)).numpy()
     expected = [log_mel(one, n_mels) for one in sound]
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-5)
+    close(found, expected)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +50,7 @@ def test_each_of_a_batch_is_what_the_processor_makes_of_it(hops, batch, loudness
 def test_sounds_whose_bands_lie_far_apart(sound, n_mels):
     sound = sound.astype(np.float32)
     found = MELS[n_mels].log_mel(torch.from_numpy(sound)[None])[0].numpy()
-    np.testing.assert_allclose(found, log_mel(sound, n_mels), rtol=1e-4, atol=2e-5)
+    close(found, log_mel(sound, n_mels))
 
 
 @pytest.mark.parametrize("length", [0, 160, 320, 401])
