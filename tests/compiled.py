@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,10 @@ from triton.backends.nvidia.compiler import CUDABackend  # noqa: E402
 from triton.compiler import ASTSource  # noqa: E402
 from triton.runtime.jit import native_specialize_impl  # noqa: E402
 
+from engine.whisper.cuda.floor import POSITIONS, Launch, Shape  # noqa: E402
 from engine.whisper.cuda.kernels import KernelOperations  # noqa: E402
+from engine.whisper.cuda.model import Whisper  # noqa: E402
+from engine.whisper.cuda.weights import Checkpoint, Dims  # noqa: E402
 
 CUOBJDUMP = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
 MISSING = "constexpr"
@@ -37,7 +41,8 @@ class Launched:
         signature: Type of each argument, by name, as Triton specialises it.
         constants: By name.
         attributes: What is known of an argument, by its place.
-        options: Warps and stages.
+        options: Warps, stages and registers.
+        bytes: It moves, of weights, caches and what it is given.
     """
 
     kernel: object
@@ -46,6 +51,7 @@ class Launched:
     constants: dict[str, object]
     attributes: dict[tuple[int], object]
     options: dict[str, int]
+    bytes: int
 
     @property
     def name(self) -> str:
@@ -60,24 +66,28 @@ class Launched:
 
 
 @dataclass(frozen=True)
-class Resources:
-    """What a program of a compiled kernel takes.
+class Compiled:
+    """A launch in a chip's machine code.
 
     Attributes:
-        registers: Of a thread.
+        launch: As the floor model wants it.
         spilled: Bytes of a thread's memory that stand in for registers.
-        shared: Bytes of shared memory.
-        warps: Of the program.
     """
 
-    registers: int
+    launch: Launch
     spilled: int
-    shared: int
-    warps: int
 
 
-def launches(use: Callable[[KernelOperations], object], capability: int = 90) -> list[Launched]:
-    """Return what some use of the operations would launch on a chip; its tensors are on torch's device `meta`."""
+def launches(
+    use: Callable[[KernelOperations], object], capability: int = 90, tokens: int | None = None
+) -> list[Launched]:
+    """Return what some use of the operations would launch on a chip.
+
+    Args:
+        use: Its tensors are on torch's device `meta`.
+        capability: Of the chip.
+        tokens: That are seen of a decoder's cache; all if it is not said.
+    """
     made: list[Launched] = []
 
     def record(kernel, grid, arguments, constants, **options):
@@ -91,18 +101,95 @@ def launches(use: Callable[[KernelOperations], object], capability: int = 90) ->
             for place, name in enumerate(kernel.arg_names)
             if signature[name] != MISSING and told[name][1]
         }
-        made.append(Launched(kernel, grid, signature, known, attributes, options))
+        moved = _moved(given, constants, grid, tokens)
+        made.append(Launched(kernel, grid, signature, known, attributes, options, moved))
 
     use(KernelOperations(record, capability))
     return made
 
 
-def compiled(launch: Launched, capability: int) -> Resources:
-    """Compile a launch for a chip, such as 90, and return what a program takes."""
-    source = ASTSource(launch.kernel, launch.signature, launch.constants, launch.attributes)
-    made = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=dict(launch.options))
+def token_step(
+    shape: Shape, *, beams: int = 1, windows: int = 1, tokens: int = 1, capability: int = 90, dtype: object = None
+) -> list[Launched]:
+    """Return the kernels that the model launches for one token of each row, and for the best token behind it.
+
+    Args:
+        shape: Of the model.
+        beams: Rows of a window; more than one read their histories through `rows`.
+        windows: That are decoded together.
+        tokens: In each row's cache, the new one counted.
+        capability: Of the chip.
+        dtype: Of weights and caches, float16 unless told otherwise.
+    """
+    rows, dtype = beams * windows, dtype or torch.float16
+
+    def use(operations):
+        model = Whisper(_without_content(shape, dtype), torch.device("meta"), dtype, operations=operations)
+        empty = partial(torch.empty, device="meta")
+        moved = empty(rows, shape.tokens, dtype=torch.int32) if beams > 1 else None
+        places = empty(rows, dtype=torch.int64)
+        hidden, _ = model.step(places, places, model.cache(rows), model.memory(windows, POSITIONS), rows=moved)
+        operations.best_token(hidden, model.embeddings, empty(shape.vocabulary, dtype=torch.bool))
+
+    return launches(use, capability, tokens)
+
+
+def _without_content(shape: Shape, dtype) -> Checkpoint:
+    """Return a checkpoint whose tensors have shapes only. The encoder, which is none of the step, has no layers."""
+    w = shape.width
+    stacked = {"self_attention/linear_0": 3 * w, "/attention/linear_1": 2 * w, "ffn/linear_0": 4 * w}
+    whole = {
+        "encoder/position_encodings/encodings": (POSITIONS, w),
+        "decoder/position_encodings/encodings": (shape.tokens, w),
+        "decoder/embeddings/weight": (shape.vocabulary, w),
+        "encoder/conv1/weight": (w, shape.mels, 3),
+        "encoder/conv2/weight": (w, w, 3),
+    }
+
+    def tensor(name):
+        layer, _, leaf = name.rpartition("/")
+        outs = next((count for end, count in stacked.items() if layer.endswith(end)), w)
+        ins = 4 * w if layer.endswith("ffn/linear_1") else w
+        size = whole.get(name, (outs, ins) if leaf == "weight" else (outs,))
+        return torch.empty(size, device="meta", dtype=dtype)
+
+    dims = Dims(
+        shape.mels,
+        shape.vocabulary,
+        w,
+        shape.heads,
+        0,
+        shape.decoder_layers,
+        POSITIONS,
+        shape.tokens,
+        alignment_heads=(),
+    )
+    return Checkpoint(dims, (), tensor)
+
+
+def _moved(given, constants, grid, tokens) -> int:
+    """Return the bytes of a launch: its tensors whole, but of caches what is seen or written."""
+    caches = {name: value for name, value in given.items() if name in {"keys", "values"}}
+    rest = sum(value.nbytes for name, value in given.items() if isinstance(value, torch.Tensor) and name not in caches)
+    if not caches:
+        return rest
+    cache = caches["keys"]
+    place = cache.element_size() * cache.shape[3]
+    if "SPAN" in constants:  # attention: every head of every window
+        seen = cache.shape[2] if cache.shape[2] == POSITIONS or tokens is None else tokens
+        return rest + 2 * grid[1] * grid[2] * seen * place
+    if "BEAMS" in constants:  # the scores of some heads
+        return rest + grid[1] * grid[2] * cache.shape[2] * place
+    return rest + 2 * cache.shape[0] * cache.shape[1] * place  # written: one place of each row
+
+
+def compiled(launched: Launched, capability: int) -> Compiled:
+    """Compile a launch for a chip, such as 90; Triton keeps what it has made in its own cache."""
+    source = ASTSource(launched.kernel, launched.signature, launched.constants, launched.attributes)
+    made = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=dict(launched.options))
     registers, spilled = _read(made.asm["cubin"], made.metadata.name)
-    return Resources(registers, spilled, made.metadata.shared, made.metadata.num_warps)
+    warps, shared = made.metadata.num_warps, made.metadata.shared
+    return Compiled(Launch(launched.bytes, launched.programs, warps, registers, shared), spilled)
 
 
 def _read(cubin: bytes, name: str) -> tuple[int, int]:

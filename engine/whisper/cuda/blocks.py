@@ -8,7 +8,8 @@ them must be reading; what a program sums up must stay in its registers.
 from dataclasses import dataclass
 
 LANES = 16  # rows that a tensor core multiplies at once, so many cost what two cost
-# Of a thread, told to the assembler: left alone it spills some or holds loads back, to fit one more program.
+# Of a thread, told to the assembler where many loads shall be on their way: left alone it spills some or holds them
+# back, to fit one more program.
 REGISTERS, MOST_REGISTERS = 128, 255
 HALVES_OF_A_LOAD = 8  # 16 bytes
 
@@ -40,7 +41,7 @@ class MatrixBlocks:
     ins: int
     warps: int
     stages: int
-    registers: int = REGISTERS
+    registers: int
 
     @classmethod
     def of(cls, rows: int, outs: int, ins: int) -> "MatrixBlocks":
@@ -48,10 +49,12 @@ class MatrixBlocks:
         step = 256 if ins % 256 == 0 else 128
         if rows > 1:
             taken = _from(_OUTS_OF_ROWS, outs)
-            return cls(LANES, taken, 64 if taken == 64 else step, warps=4 if taken == 64 else 2, stages=4)
+            step, warps = (64, 4) if taken == 64 else (step, 2)
+            return cls(LANES, taken, step, warps, stages=4, registers=MOST_REGISTERS)
         taken = _from(_OUTS_OF_ONE_ROW, outs) * (256 // step)
         lanes_of_a_step = taken * step // HALVES_OF_A_LOAD
-        return cls(1, taken, step, warps=min(max(lanes_of_a_step // 32, 1), 8 if outs >= 16384 else 4), stages=1)
+        warps = min(max(lanes_of_a_step // 32, 1), 8 if outs >= 16384 else 4)
+        return cls(1, taken, step, warps, stages=1, registers=REGISTERS)
 
     def programs(self, outs: int) -> int:
         """Return the programs over so many outputs."""

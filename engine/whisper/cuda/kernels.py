@@ -104,7 +104,7 @@ class KernelOperations:
     ) -> Tensor:
         """Project, and write key and value into the cache (see `Operations`): one launch for few rows."""
         b, width = x.shape
-        if b > self._most_rows(x.device):
+        if b > self._most_rows(x):
             return PLAIN.qkv(x, weight, bias, keys, values, places, scales=scales)
         _, heads, _, d = keys.shape
         query = x.new_empty(b, heads, d)
@@ -136,7 +136,7 @@ class KernelOperations:
         outs, ins = weight.shape
         given = x.reshape(-1, ins)
         b = given.shape[0]
-        if b > self._most_rows(x.device):
+        if b > self._most_rows(x):
             return PLAIN.linear(x, weight, bias, gelu=gelu, residual=residual, scales=scales)
         added = None if residual is None else residual.reshape(-1, outs)
         found = x.new_empty(*x.shape[:-1], outs)
@@ -173,7 +173,7 @@ class KernelOperations:
     ) -> tuple[Tensor, Tensor]:
         """Return the likeliest allowed token of each row and its log-probability (see `Operations`): two launches."""
         b, width = hidden.shape
-        if b > 1 and self._most_rows(hidden.device) == 1:
+        if b > 1 and self._most_rows(hidden) == 1:
             return PLAIN.best_token(hidden, embedding, forbidden, scales=scales)
         outs = embedding.shape[0]
         cut = MatrixBlocks.of(b, outs, width)
@@ -228,11 +228,11 @@ class KernelOperations:
         )
         return scores
 
-    def _most_rows(self, device: torch.device) -> int:
-        """Return the rows up to which our matrices are the better ones."""
-        capability = self._capability or _capability(device)
-        # Triton 3.9 does not use Turing's tensor cores; the library of NVIDIA does.
-        return LANES if capability >= 80 else 1
+    def _most_rows(self, x: Tensor) -> int:
+        """Return the rows up to which our products are the better ones."""
+        capability = self._capability or _capability(x.device)
+        # Tensor cores take no float32, and Triton 3.9 does not use Turing's; NVIDIA's library does what is best there.
+        return LANES if capability >= 80 and x.dtype != torch.float32 else 1
 
 
 KERNELS: Operations = KernelOperations()
