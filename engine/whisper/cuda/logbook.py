@@ -70,6 +70,10 @@ class Logbook:
         """Whether a tensor lies in memory that was staged."""
         return self._buffers.of(tensor).kind is Kind.PAGE_LOCKED
 
+    def is_of_host(self, tensor: Tensor) -> bool:
+        """Whether a tensor lies in the host's memory, page-locked or not."""
+        return self._buffers.of(tensor).kind is not Kind.DEVICE
+
     def access(self, tensor: Tensor, *, writes: bool = False) -> Access:
         """Return what touching a tensor touches."""
         return self._buffers.access(tensor, writes=writes)

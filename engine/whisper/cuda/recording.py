@@ -46,7 +46,7 @@ class RecordingDevice:
         self.name, self.capability = self._host.name, self._host.capability
         self.place, self.dtype = self._host.place, dtype
         self._log = Logbook()
-        self._watch = Watch(self._log.launched, self._log.read)
+        self._watch = Watch(self._log.launched, self._log.read, self._log.is_of_host)
         self._open = ExitStack()
 
     def __enter__(self) -> Self:

@@ -62,14 +62,20 @@ class Watch:
     Args:
         launched: Is told of each, after it was done.
         read: Is told when the host looks at a tensor in a way that is no operation: how, and the tensor.
+        of_host: Says whether a tensor would lie in the host's memory.
     """
 
-    def __init__(self, launched: Callable[[Launch], None], read: Callable[[str, Tensor], None]) -> None:
+    def __init__(
+        self,
+        launched: Callable[[Launch], None],
+        read: Callable[[str, Tensor], None],
+        of_host: Callable[[Tensor], bool],
+    ) -> None:
         self._launched = launched
         self._read = read
+        self._of_host = of_host
         self._calls: list[tuple[str, dict[str, Any]]] = []  # of torch's functions, the outermost first
         self._shut = 0
-        self._seen: set[int] = set()
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -96,9 +102,18 @@ class Watch:
             self._read(name, args[0])
         self._calls.append((name, kwargs))
         try:
-            return call()
+            result = call()
         finally:
             self._calls.pop()
+        placed = name == "to" and any(isinstance(where, torch.device) for where in (*args[1:], *kwargs.values()))
+        return self._moved(result) if placed and not self._shut and self._of_host(result) else result
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        """Bring a tensor of the host to the device: torch did nothing, because both are the processor."""
+        with self.shut():
+            there = tensor.clone()
+        self._launched(Launch("to", makes=(there,), waits=True))
+        return there
 
     def operation(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         """Take an operation that was done."""

@@ -322,6 +322,16 @@ def test_work_of_the_host_on_its_own_memory_is_no_launch():
     assert not recorded(run)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_what_is_brought_to_the_device_is_there_and_was_waited_for(dtype):
+    def run(device):
+        with device.compute(), device.update("load"):
+            there = torch.from_numpy(np.ones(3, np.float32)).to(device.place, dtype)
+            there.add_(torch.ones(3, device=device.place))
+
+    assert not recorded(run)
+
+
 def test_only_page_locked_memory_goes_up():
     with RecordingDevice() as device:
         source, target = torch.ones(3), torch.ones(3, device=device.place)
