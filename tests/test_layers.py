@@ -45,6 +45,7 @@ ROOMS = (
     "engine.whisper.ladder",
     "engine.whisper.driver",
     "engine.whisper.selftest",
+    "engine.whisper.stopwatch",
     "engine.whisper.batch",
     "engine.whisper.cpu",
     "engine.whisper.cpu_batch",

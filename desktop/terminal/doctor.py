@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from rich.console import Console
 from rich.table import Table
@@ -13,9 +14,13 @@ from rich.text import Text
 
 from desktop import paths
 from desktop.capture.devices import Kind, list_devices
+from desktop.terminal import gpu_checkup
 from desktop.wiring import Engine
 from engine.errors import EngineError
+from engine.records import Failure
 from engine.speech.vad import silero_path
+from engine.whisper.choice import Obstacle, find_gpu
+from engine.whisper.driver import find_driver
 
 NAME = "doctor"
 HELP = "check sound, model, screen and GPU, and say how to mend what is wrong"
@@ -38,11 +43,14 @@ class Finding:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare no arguments."""
+    """Declare the arguments."""
+    parser.add_argument("--gpu", action="store_true", help="check the graphics card's results and time it, a minute")
 
 
-def run(_options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Check everything; return 0 when captions would work, else 1."""
+    if options.gpu:
+        return gpu_checkup.run()
     console = Console(highlight=False)
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     findings = [(name, _checked(check)) for name, check in CHECKS.items()]
@@ -80,9 +88,16 @@ def _device(kind: Kind, nothing: str) -> Finding:
     return Finding(fine=True, found=f"{chosen.name}, {chosen.rate} Hz, {chosen.channels} channels")
 
 
+@cache
+def _engine() -> tuple[Engine, list[Failure]]:
+    """Return the engine that captions would have, and what it tells while it is loaded."""
+    told: list[Failure] = []
+    return Engine(tell=told.append), told
+
+
 def model() -> Finding:
     """Whether a model is here, whole, and can be loaded."""
-    engine = Engine()
+    engine, _ = _engine()
     installed = engine.installed
     context = engine.recognizer.context.name
     return Finding(
@@ -109,8 +124,19 @@ def screen() -> Finding:
 
 
 def gpu() -> Finding:
-    """Whether a GPU is used; none is needed."""
-    return Finding(fine=True, found="not used: this version computes on the processor")
+    """Whether the graphics card is used; none is needed."""
+    driver = find_driver()
+    about = gpu_checkup.about(driver)
+    found = find_gpu(driver)
+    if isinstance(found, Obstacle):
+        broken = driver is not None and bool(driver.problem)
+        return Finding(not broken, f"{about}not used: {found.sentence}", found.mend)
+    engine, told = _engine()
+    free = f"{found.free_bytes() / 2**30:.1f} GB free"
+    if engine.is_on_gpu:
+        return Finding(fine=True, found=f"{about}{free}, used")
+    why = told[-1].hint if told else "the model needs more memory than is free"
+    return Finding(fine=not told, found=f"{about}{free}, not used: {why}")
 
 
 def disk() -> Finding:

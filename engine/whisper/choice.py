@@ -37,7 +37,17 @@ class Obstacle:
 
 
 class Gpu(Protocol):
-    """A graphics card that can be computed on."""
+    """A graphics card that can be computed on.
+
+    Attributes:
+        name: As its maker calls it.
+    """
+
+    name: str
+
+    def free_bytes(self) -> int:
+        """Return how much memory can still be had, what other programs use aside."""
+        ...
 
     def fits(self, folder: Path, context: Context, settings: EngineSettings, *, eight_bits: bool) -> bool:
         """Tell whether a model finds room, with what other programs need left to them."""
@@ -59,6 +69,14 @@ class Gpu(Protocol):
             OutOfMemory: It found no room after all.
             CudaUnavailable: The card fails, or computes wrongly.
             ModelError: The folder holds no usable model.
+        """
+        ...
+
+    def check_numbers(self, folder: Path) -> dict[str, float]:
+        """Return by what share the results of a model's first layers differ from the processor's, by what they are.
+
+        Raises:
+            CudaUnavailable: By too much.
         """
         ...
 
