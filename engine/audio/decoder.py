@@ -47,7 +47,10 @@ def main(name: str) -> int:
     Args:
         name: Of the file, whose ending helps to tell its format.
     """
-    import av.subtitles.stream  # noqa: PLC0415  # 0.1 s; av itself loads this only when it meets subtitles: too late
+    # 0.1 s. av itself loads these only when it meets subtitles: too late, for nothing can be opened then.
+    import av.subtitles.codeccontext  # noqa: PLC0415
+    import av.subtitles.stream  # noqa: PLC0415
+    import av.subtitles.subtitle  # noqa: F401, PLC0415
 
     file, out = open(0, "rb", closefd=False), open(1, "wb", closefd=False)  # noqa: SIM115
     _confine()

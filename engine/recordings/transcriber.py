@@ -22,9 +22,11 @@ from engine.settings import AUTO
 from engine.speech.vad import SpeechDetector
 from engine.units import WINDOW_S
 from engine.whisper.batch import BatchRecognizer
-from engine.whisper.recognizer import Context
 
 MIXED = "mixed"  # the language is heard in every take by itself
+# A padded window costs the same however short it is. A short one costs less by the second, but says less: over 23
+# minutes of read speech tiny.en made 10.3, 10.1, 9.5 and 9.0 % word errors in windows of at most 10, 15, 20 and 30 s.
+LENGTHS = Lengths(most_s=WINDOW_S, full_s=20, apart_s=20)
 BALLOT = 3  # takes whose languages decide on that of a file
 
 
@@ -89,16 +91,6 @@ class Failed:
 Report: TypeAlias = Advanced | Finished | Failed
 
 
-def lengths(context: Context) -> Lengths:
-    """Return how long the windows of a model should be.
-
-    What is padded costs the same however short: it is filled. Of what is not, attention costs the square of the length.
-    """
-    if context.least_s >= WINDOW_S:
-        return Lengths(most_s=WINDOW_S, full_s=20, apart_s=20)
-    return Lengths(most_s=15, full_s=8, apart_s=2)
-
-
 class Crew(Protocol):
     """Whoever transcribes many recordings: a `Transcriber`, or a cluster of them."""
 
@@ -149,7 +141,7 @@ class Transcriber:
         for job in jobs:
             recording = _Recording(job, self._language)
             try:
-                with closing(Listening(job.path, self._detector, lengths(self._recognizer.context))) as listening:
+                with closing(Listening(job.path, self._detector, LENGTHS)) as listening:
                     recording.length = listening.length
                     for take in listening.takes():
                         if take.number >= len(job.keeper.finished):
