@@ -1,7 +1,11 @@
-"""The shape of a Whisper, and with it the name and shape of each of its tensors; needs no torch."""
+"""The shape of a Whisper, the name and shape of each of its tensors, and in how many bits they are kept.
+
+Needs no torch.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 HEAD = 64  # width of a head, in every Whisper
 KERNEL = 3  # frames that a convolution sees
@@ -32,6 +36,23 @@ class Dims:
     positions: int
     tokens: int
     alignment_heads: tuple[tuple[int, int], ...]
+
+
+class Precision(StrEnum):
+    """How weights are kept; whatever is no matrix of a layer or the embeddings stays in float16."""
+
+    FLOAT16 = "float16"
+    INT8 = "int8"  # weights only, each row with its scale: half the memory
+    FP8 = "fp8"  # the encoder multiplies in 8 bits, on GPUs from compute capability 8.9 on
+
+    def keeps_in_8_bits(self, name: str) -> bool:
+        """Whether it does so with the matrix of a name, such as `encoder/layer_0/ffn/linear_0`."""
+        return self is Precision.INT8 or (self is Precision.FP8 and name.startswith("encoder/"))
+
+
+def is_matrix(name: str, shape: tuple[int, ...]) -> bool:
+    """Whether a tensor multiplies what comes in: the matrices of linear layers, and the embeddings."""
+    return name.endswith("/weight") and len(shape) == 2
 
 
 def shapes(dims: Dims) -> dict[str, tuple[int, ...]]:

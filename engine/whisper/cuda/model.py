@@ -117,8 +117,10 @@ class Whisper:
         x = self._conv2(self._conv1(mel)).transpose(1, 2)
         x = x + self._sound_places[: x.shape[1]]
         for layer in self._encoder:
-            query, keys, values = self._heads(layer.attention.qkv(layer.attention.norm(x)), 3)
-            x = x + layer.attention.out(_joined(_attended(query, keys, values)))
+            # Without names for what is in between: it would be kept while the wide part is computed.
+            x = x + layer.attention.out(
+                _joined(_attended(*self._heads(layer.attention.qkv(layer.attention.norm(x)), 3)))
+            )
             x = x + layer.feed_forward(x)
         return self._encoder_norm(x)
 
