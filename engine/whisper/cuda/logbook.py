@@ -110,6 +110,9 @@ class Logbook:
 
     def launched(self, launch: Launch) -> None:
         """Log an operation of torch."""
+        if launch.number:
+            self._buffers.add(launch.makes[0], launch.name, Kind.HOST)
+            return
         touched = self._touched(launch)
         sides = {buffer.kind is Kind.DEVICE for buffer in touched}
         on_host = sides == {False} or (not sides and launch.of_host)
@@ -117,7 +120,7 @@ class Logbook:
         new = [tensor for tensor in launch.makes if tensor not in self._buffers]
         made = [self._buffers.add(tensor, launch.name, kind) for tensor in new]
         accesses = (
-            *(self.access(tensor) for tensor in launch.reads),
+            *(self.access(tensor) for tensor in launch.reads if self._buffers.of(tensor) in touched),
             *(self._buffers.access(tensor, writes=True, fills=launch.fills) for tensor in launch.writes),
             *(self.access(tensor, writes=True) for tensor in launch.makes if not launch.empty),
         )
@@ -162,7 +165,8 @@ class Logbook:
         run.made += made
         inside = {buffer.name: f"made {n}" for n, buffer in enumerate(run.made)}
         places = [(inside.get(access.buffer, access.buffer), access.spans, access.writes) for access in accesses]
-        run.launched.append(f"{launch.name} {launch.settings} {places}")
+        numbers = [each.numpy()[()] for each in launch.reads if not each.ndim and self.is_of_host(each)]  # by value
+        run.launched.append(f"{launch.name} {launch.settings} {numbers} {places}")
 
     def _see_host_writes(self) -> None:
         for name, memory, seen in self._staging:

@@ -39,6 +39,7 @@ class Launch:
         copies: It moves memory, and so may go between host and device.
         asynchronous: The host does not wait for a copy.
         of_host: What it makes is the host's.
+        number: It is none: a number of Python became a tensor without dimensions, to be handed on.
         settings: Its other arguments.
     """
 
@@ -53,6 +54,7 @@ class Launch:
     copies: bool = False
     asynchronous: bool = False
     of_host: bool = False
+    number: bool = False
     settings: str = ""
 
 
@@ -152,6 +154,8 @@ class Watch:
         if from_host or not outer or outer.startswith("lift_fresh"):
             placed = from_host and kwargs.get("device") is not None
             self._launched(Launch(outer or "from_numpy", makes=(made,), of_host=not placed, waits=placed))
+        else:
+            self._launched(Launch("number", makes=(made,), of_host=True, number=True))
 
 
 class _Operations(TorchDispatchMode):  # type: ignore[misc]  # torch is not typed here

@@ -267,12 +267,44 @@ def test_a_graph_that_counts_in_python():
         places = iter(range(3))
 
         def step():
-            x[next(places)] = 0.0
+            x[next(places)].zero_()
 
         graph = device.capture("count", step)
         graph.replay()
 
     one(recorded(run), "graph 'count' would not do at a replay what was captured", r"\(4, 8\)")
+
+
+def assigned(values):
+    """What is wrong with a graph that assigns one of these numbers each time it runs."""
+
+    def run(device):
+        x = torch.zeros(3, device=device.place)
+        place = torch.zeros(1, dtype=torch.int64, device=device.place)
+        left = iter(values)
+
+        def step():
+            x[1:2] = x[place] = next(left)
+
+        graph = device.capture("assign", step)
+        for _ in values[1:]:
+            graph.replay()
+
+    return recorded(run)
+
+
+def test_a_number_may_be_assigned_in_a_graph_if_it_stays_the_same():
+    assert not assigned([2.0, 2.0, 2.0])
+    one(assigned([2.0, 3.0]), "graph 'assign' would not do at a replay what was captured")
+
+
+def test_a_number_assigned_to_a_single_place_is_copied_by_torch():
+    def run(device):
+        x = torch.zeros(3, device=device.place)
+        with device.update("assign"):
+            x[1] = 2.0  # a fill would be a slice, `x[1:2]`
+
+    assert not recorded(run)
 
 
 def test_a_graph_whose_tensor_was_exchanged():
