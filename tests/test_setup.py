@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-LOCKS = {"app": ("models",), "test": ("models", "test"), "base": ("models-base",)}
+LOCKS = {"app": ("models",), "test": ("models", "test"), "base": ("models-base",), "cluster": ("cluster",)}
 PINNED = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>\S+)", re.MULTILINE)
 SCRIPTS = ("run", ".ci/run")
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
@@ -160,6 +160,6 @@ def test_a_word_that_gpu_does_not_know_is_refused():
     assert "'gpu' takes the word test" in refused.stderr
 
 
-def test_ci_has_torch_before_it_checks():
+def test_ci_has_torch_and_ray_before_it_checks():
     steps = re.findall(r"\./run (.+?) </dev/null", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))
-    assert steps == ["gpu test", "check"]
+    assert steps == ["gpu test", "cluster", "check"]

@@ -150,7 +150,10 @@ def _unavailable(address: str, error: BaseException) -> ClusterUnavailable:
         hint = "Install the same of both on every machine."
     else:
         what = f"does not answer ({type(causes[0]).__name__})"
-        hint = "Start one with 'ray start --head' and name host:port, or ray://host:10001 from a machine outside it."
+        hint = (
+            "Start one with 'ray start --head', name host:port (from a machine outside it ray://host:10001), "
+            "and set RAY_AUTH_TOKEN if it wants one."
+        )
     return ClusterUnavailable(f"the Ray cluster {address!r} {what}", hint=hint)
 
 

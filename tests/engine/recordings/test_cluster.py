@@ -1,6 +1,8 @@
 """Recordings on a real Ray of this machine, with two workers: what one of them dies of costs no other recording."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,20 +18,13 @@ from engine.recordings.worker import Work
 from engine.settings import EngineSettings
 from engine.whisper.recognizer import Context
 from tests.program import Program, cut_demo, light_model
+from tests.sound_server import until
 
 ROOT = Path(__file__).parents[3]
 MORTAL = "tests.engine.recordings.mortal:Mortal"
 WORK = Work(Path("model"), Context.SHORT, EngineSettings(threads=1), "en")
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "5" * 64}
-HEAD = """
-import os, signal, sys, ray
-ray.init("local", num_cpus=2, include_dashboard=False, object_store_memory=80 << 20, _temp_dir=sys.argv[1],
-         log_to_driver=False, configure_logging=False)
-print("at", ray.get_runtime_context().gcs_address, flush=True)
-sys.stdin.read()
-ray.shutdown()
-os.killpg(0, signal.SIGKILL)
-"""
+HEAD = "start --head --block --num-cpus 2 --port 0 --include-dashboard false --object-store-memory 83886080".split()
 
 pytestmark = [
     pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed (./run cluster)"),
@@ -38,33 +33,51 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def address():
-    """The address of a cluster of two processors; its workers find the tests."""
-    environment = {**os.environ, **QUIET, **ALONE, **TOKEN, "PYTHONPATH": str(ROOT)}
+def cluster():
+    """The addresses of a cluster of two processors, for those within and those outside; its workers find the tests."""
+    places = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, **QUIET, **ALONE, **TOKEN, "PYTHONPATH": places}
     with (
         pytest.MonkeyPatch.context() as patch,
         tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder,
-        subprocess.Popen(
-            [sys.executable, "-c", HEAD, folder],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-        ) as head,
     ):
         for name, value in {**ALONE, **TOKEN}.items():
             patch.setenv(name, value)
-        yield next(line.split()[1] for line in head.stdout if line.startswith("at "))
-        head.communicate()
+        place, port = Path(folder) / "ray_current_cluster", free_port()
+        words = [sys.executable, "-m", "ray.scripts.scripts", *HEAD, "--temp-dir", folder]
+        if find_spec("grpc"):
+            words += ["--ray-client-server-port", str(port)]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen(words, env=environment, start_new_session=True, **quiet) as head:
+            try:
+                until(lambda: place.exists() and place.read_text(), "a Ray", 60)
+                yield place.read_text().strip(), f"ray://127.0.0.1:{port}"
+            finally:
+                os.killpg(head.pid, signal.SIGKILL)
 
 
 @pytest.fixture
-def mortals(address, tmp_path):
+def address(cluster):
+    return cluster[0]
+
+
+@pytest.fixture
+def address_outside(cluster):
+    if not find_spec("grpc"):
+        pytest.skip("Ray's client is not installed (./run cluster)")
+    return cluster[1]
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@pytest.fixture
+def mortals(tmp_path):
     """Have recordings of these names answered for by mortal workers; return what became of each, and its tries."""
 
-    def transcribe(names):
+    def transcribe(address, names):
         paths = [tmp_path / "recordings" / name for name in names]
         notes = tmp_path / "notes"
         notes.mkdir()
@@ -93,11 +106,11 @@ def said(report):
     return bytes.fromhex(report.heard[0].words[0].text)
 
 
-def test_a_worker_that_is_killed_costs_no_recording_but_its_own(mortals):
+def test_a_worker_that_is_killed_costs_no_recording_but_its_own(mortals, address):
     odd = os.fsdecode(b"no utf-8: \xff\n'.wav")
     plain = [f"{number}.wav" for number in range(6)]
     names = [*plain[:3], "once.wav", odd, "broken.wav", "deadly.wav", *plain[3:]]
-    ends, tries = mortals(names)
+    ends, tries = mortals(address, names)
     assert sorted(ends) == sorted(names)
     assert tries == {name: 2 if name in {"once.wav", "deadly.wav"} else 1 for name in names}
     for name in (*plain, odd, "once.wav"):
@@ -106,6 +119,16 @@ def test_a_worker_that_is_killed_costs_no_recording_but_its_own(mortals):
     assert "is broken. Mend it." in ends["broken.wav"].error.sentence
     assert isinstance(ends["deadly.wav"].error, WorkerLost)
     assert "deadly.wav" in ends["deadly.wav"].error.sentence
+
+
+def test_a_cluster_is_used_from_outside_it_as_from_within(mortals, address_outside):
+    ends, tries = mortals(address_outside, ["1.wav", "deadly.wav", "2.wav"])
+    assert {name: type(end) for name, end in ends.items()} == {
+        "1.wav": Finished,
+        "2.wav": Finished,
+        "deadly.wav": Failed,
+    }
+    assert tries == {"1.wav": 1, "2.wav": 1, "deadly.wav": 2}
 
 
 def test_a_cluster_hears_what_the_machine_itself_hears(tmp_path):
