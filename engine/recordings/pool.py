@@ -13,6 +13,7 @@ import importlib
 import json
 import math
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -51,6 +52,7 @@ def main() -> None:
     except EngineError as error:
         print(json.dumps({"unable": told(error)}), file=answers, flush=True)
     finally:
+        shutil.rmtree(order["folder"], ignore_errors=True)  # whoever made it may have been killed
         _end_group()
 
 
@@ -113,7 +115,7 @@ def _connected(order: Order) -> Iterator[None]:
     """Be part of the cluster.
 
     Raises:
-        ClusterUnavailable: There is none, or it takes no order from us.
+        ClusterUnavailable: There is none, it takes no order from us, or it cannot have our workers.
     """
     address = order["address"]
     alone = {"include_dashboard": False, "object_store_memory": STORE_BYTES, "_temp_dir": order["folder"]}
@@ -121,9 +123,15 @@ def _connected(order: Order) -> Iterator[None]:
         _reach(address)
     try:
         ray.init(address, log_to_driver=False, configure_logging=False, **alone if address == "local" else {})
-        yield
     except (RayError, OSError, RuntimeError, ValueError) as error:
         raise _unavailable(address, error) from error
+    try:
+        yield
+    except RayError as error:
+        raise ClusterUnavailable(
+            f"the Ray cluster {address!r} cannot run our workers ({type(error).__name__})",
+            hint="Install the same Undertext, Ray and Python on every machine; Ray's logs tell more.",
+        ) from error
     finally:
         ray.shutdown()
 

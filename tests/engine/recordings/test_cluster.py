@@ -106,31 +106,6 @@ def said(report):
     return bytes.fromhex(report.heard[0].words[0].text)
 
 
-def test_a_worker_that_is_killed_costs_no_recording_but_its_own(mortals, address):
-    odd = os.fsdecode(b"no utf-8: \xff\n'.wav")
-    plain = [f"{number}.wav" for number in range(6)]
-    names = [*plain[:3], "once.wav", odd, "broken.wav", "deadly.wav", *plain[3:]]
-    ends, tries = mortals(address, names)
-    assert sorted(ends) == sorted(names)
-    assert tries == {name: 2 if name in {"once.wav", "deadly.wav"} else 1 for name in names}
-    for name in (*plain, odd, "once.wav"):
-        assert said(ends[name]) == os.fsencode(name)
-    assert isinstance(ends["broken.wav"].error, MediaUnreadable)
-    assert "is broken. Mend it." in ends["broken.wav"].error.sentence
-    assert isinstance(ends["deadly.wav"].error, WorkerLost)
-    assert "deadly.wav" in ends["deadly.wav"].error.sentence
-
-
-def test_a_cluster_is_used_from_outside_it_as_from_within(mortals, address_outside):
-    ends, tries = mortals(address_outside, ["1.wav", "deadly.wav", "2.wav"])
-    assert {name: type(end) for name, end in ends.items()} == {
-        "1.wav": Finished,
-        "2.wav": Finished,
-        "deadly.wav": Failed,
-    }
-    assert tries == {"1.wav": 1, "2.wav": 1, "deadly.wav": 2}
-
-
 def test_a_cluster_hears_what_the_machine_itself_hears(tmp_path):
     program = Program(tmp_path)
     clips = recordings(tmp_path / "clips")
@@ -147,6 +122,28 @@ def test_a_cluster_hears_what_the_machine_itself_hears(tmp_path):
     assert (again.returncode, again.stdout, again.stderr.count("is done already")) == (0, "", 3)
 
 
+def test_a_worker_that_is_killed_costs_no_recording_but_its_own(mortals, address):
+    odd = os.fsdecode(b"no utf-8: \xff\n'.wav")
+    plain = [f"{number}.wav" for number in range(6)]
+    names = [*plain[:3], "once.wav", odd, "broken.wav", "deadly.wav", *plain[3:]]
+    ends, tries = mortals(address, names)
+    assert sorted(ends) == sorted(names)
+    assert tries == {name: 2 if name in {"once.wav", "deadly.wav"} else 1 for name in names}
+    for name in (*plain, odd, "once.wav"):
+        assert said(ends[name]) == os.fsencode(name)
+    assert isinstance(ends["broken.wav"].error, MediaUnreadable)
+    assert "is broken. Mend it." in ends["broken.wav"].error.sentence
+    assert isinstance(ends["deadly.wav"].error, WorkerLost)
+    assert "deadly.wav" in ends["deadly.wav"].error.sentence
+
+
+def test_a_cluster_is_used_from_outside_it_as_from_within(mortals, address_outside):
+    ends, tries = mortals(address_outside, ["1.wav", "broken.wav"])
+    assert said(ends["1.wav"]) == b"1.wav"
+    assert isinstance(ends["broken.wav"].error, MediaUnreadable)
+    assert tries == {"1.wav": 1, "broken.wav": 1}
+
+
 def test_another_token_is_told(address, monkeypatch):
     monkeypatch.setenv("RAY_AUTH_TOKEN", "6" * 64)
     with pytest.raises(ClusterUnavailable, match="wants a token") as caught:
@@ -154,10 +151,17 @@ def test_another_token_is_told(address, monkeypatch):
     assert "RAY_AUTH_TOKEN" in caught.value.hint
 
 
-def test_more_than_any_machine_has_is_told(address):
-    work = Work(Path("model"), Context.SHORT, EngineSettings(threads=64), "en")
-    with pytest.raises(ClusterUnavailable, match="64 processors"):
+@pytest.mark.parametrize(("wanted", "told"), [({"threads": 64}, "64 processors"), ({"device": "cuda"}, "a GPU")])
+def test_more_than_any_machine_has_is_told(address, wanted, told):
+    work = Work(Path("model"), Context.SHORT, EngineSettings(**wanted), "en")
+    with pytest.raises(ClusterUnavailable, match=f"no machine of .* has .*{told}"):
         list(Cluster(address, work).transcribe([Job(Path("a.wav"))]))
+
+
+def test_workers_that_cannot_begin_are_told(address):
+    with pytest.raises(ClusterUnavailable, match="cannot run our workers") as caught:
+        list(Cluster(address, WORK, "no.such.module:Worker").transcribe([Job(Path("a.wav"))]))
+    assert "the same Undertext" in caught.value.hint
 
 
 def test_where_nobody_listens_there_is_no_cluster():
