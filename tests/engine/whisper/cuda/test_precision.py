@@ -12,8 +12,7 @@ from engine.whisper.cuda.model import Whisper  # noqa: E402
 from engine.whisper.cuda.precision import Fp8Linear, fp8, int8, precise  # noqa: E402
 from engine.whisper.cuda.weights import read_checkpoint  # noqa: E402
 from engine.whisper.model_bin import read_index  # noqa: E402
-from tests.engine.whisper.cuda.published import SMALL, checkpoint_of, random_model  # noqa: E402
-from tests.engine.whisper.cuda.test_model import (  # noqa: E402
+from tests.engine.whisper.cuda.comparison import (  # noqa: E402
     CLIPS,
     CPU,
     compared_at_random,
@@ -22,9 +21,10 @@ from tests.engine.whisper.cuda.test_model import (  # noqa: E402
     spectrum,
     states_of,
 )
+from tests.engine.whisper.cuda.published import SMALL, checkpoint_of, random_model  # noqa: E402
 
 seeds = st.integers(0, 2**32)
-# How far the encoder and the logits may go from float32: what was seen (int8 0.6 %, FP8 3 % at most), and half more.
+# How far the encoder and the logits may go from float32: what was seen (int8 0.6 %, FP8 3.4 %), and half more.
 BOUNDS = {Precision.INT8: 1e-2, Precision.FP8: 5e-2}
 
 
@@ -139,7 +139,7 @@ def test_a_random_model_in_fewer_bits_stays_near_the_reference(precision):
 
 
 @pytest.mark.model
-@pytest.mark.parametrize(("precision", "bound"), [(Precision.INT8, 4e-2), (Precision.FP8, 0.15)])
+@pytest.mark.parametrize(("precision", "bound"), [(Precision.INT8, 4e-2), (Precision.FP8, 0.12)])  # 2 and 7 %
 def test_a_real_model_in_fewer_bits_stays_near_the_reference(precision, bound):
     name = "float16 tiny.en"
     model = Whisper(read_checkpoint(folder(name)), CPU, torch.float32, precise=precise(precision))
