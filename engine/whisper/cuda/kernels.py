@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engine.whisper.cuda import attention_kernels, matrix_kernels
 from engine.whisper.cuda.blocks import LANES, AttentionBlocks, MatrixBlocks, power_of_two
-from engine.whisper.cuda.operations import NORM_EPS, PLAIN, Operations
+from engine.whisper.cuda.operations import NORM_EPS, PLAIN, NormWeights, Operations
 
 _SCORED = 128  # places that a program of `score` scores
 _LOG2_E = 1.4426950408889634  # GPUs have 2^x, not e^x
@@ -100,10 +100,14 @@ class KernelOperations:
         values: Tensor,
         places: Tensor,
         *,
+        norm: NormWeights | None = None,
         scales: Tensor | None = None,
     ) -> Tensor:
         """Project, and write key and value into the cache (see `Operations`): one launch for few rows."""
         b, width = x.shape
+        if b > 1 and norm is not None:
+            _, x = self.add_norm(x, None, *norm)
+            norm = None
         if b > self._most_rows(x):
             return PLAIN.qkv(x, weight, bias, keys, values, places, scales=scales)
         _, heads, _, d = keys.shape
@@ -113,11 +117,12 @@ class KernelOperations:
             matrix_kernels.qkv,
             (cut.programs(3 * width),),
             (
-                *(x, weight, bias, scales, places, query, keys, values, b, x.stride(0)),
+                *(x, weight, bias, scales, *(norm or (None, None)), places, query, keys, values, b, x.stride(0)),
                 *keys.stride()[:3],
                 *values.stride()[:3],
+                NORM_EPS,
             ),
-            {"WIDTH": width, "D": d, **_blocks(cut)},
+            {"WIDTH": width, "D": d, "WIDE": power_of_two(width), **_blocks(cut)},
             **_options(cut),
         )
         return query
@@ -128,16 +133,20 @@ class KernelOperations:
         weight: Tensor,
         bias: Tensor | None,
         *,
+        norm: NormWeights | None = None,
         gelu: bool = False,
         residual: Tensor | None = None,
         scales: Tensor | None = None,
     ) -> Tensor:
         """Return x · weightᵀ + bias, through GELU, plus the residual (see `Operations`): one launch for few rows."""
         outs, ins = weight.shape
-        given = x.reshape(-1, ins)
-        b = given.shape[0]
+        b = x.numel() // ins
+        if b > 1 and norm is not None:
+            _, x = self.add_norm(x, None, *norm)
+            norm = None
         if b > self._most_rows(x):
             return PLAIN.linear(x, weight, bias, gelu=gelu, residual=residual, scales=scales)
+        given = x.reshape(-1, ins)
         added = None if residual is None else residual.reshape(-1, outs)
         found = x.new_empty(*x.shape[:-1], outs)
         cut = MatrixBlocks.of(b, outs, ins)
@@ -145,10 +154,11 @@ class KernelOperations:
             matrix_kernels.linear,
             (cut.programs(outs),),
             (
-                *(given, weight, bias, added, scales, found, b, given.stride(0)),
+                *(given, weight, bias, added, scales, *(norm or (None, None)), found, b, given.stride(0)),
                 0 if added is None else added.stride(0),
+                NORM_EPS,
             ),
-            {"OUT": outs, "IN": ins, "GELU": gelu, **_blocks(cut)},
+            {"OUT": outs, "IN": ins, "GELU": gelu, "WIDE": power_of_two(ins), **_blocks(cut)},
             **_options(cut),
         )
         return found

@@ -13,25 +13,45 @@ LOWEST = tl.constexpr(-1e30)  # below any logit; -inf minus -inf would be no num
 
 @triton.jit
 def _times(
-    x, weight, scales, outs, of_rows, live, x_row,
+    x, weight, scales, gain, shift, outs, of_rows, live, x_row, eps,
     OUT: tl.constexpr, IN: tl.constexpr, LANES: tl.constexpr, BLOCK_OUT: tl.constexpr, BLOCK_IN: tl.constexpr,
+    WIDE: tl.constexpr,
 ):  # fmt: skip
-    """Return x · weightᵀ for some outputs, float32 [LANES, BLOCK_OUT]."""
+    """Return x · weightᵀ for some outputs, float32 [LANES, BLOCK_OUT]; of the LayerNorm of x, where it has a gain.
+
+    Every program takes the norm of its one row by itself: the row is in the cache, and another launch takes longer.
+    """
     held = tl.minimum(outs, OUT - 1)  # the last block reads its last row again, rather than testing every load
     if LANES == 1:
         partial = tl.zeros([BLOCK_OUT, BLOCK_IN], tl.float32)
         # Each lane loads the x of the weights it holds, again for each of their rows: it comes from the nearest cache,
         # while an x in a layout of its own would be carried through shared memory, with two barriers at every step.
-        of_x = x + tl.sum(of_rows, 0) * x_row + held[:, None] * 0
+        x += tl.sum(of_rows, 0) * x_row
+        of_x = x + held[:, None] * 0
         of_weight = weight + held[:, None] * IN
+        if gain is not None:
+            of_gain, of_shift = gain + held[:, None] * 0, shift + held[:, None] * 0
+            every = tl.arange(0, WIDE)
+            row = tl.load(x + every, mask=every < IN, other=0.0).to(tl.float32)
+            mean = tl.sum(row, 0) / IN
+            apart = tl.where(every < IN, row - mean, 0.0)
+            scale = tl.rsqrt(tl.sum(apart * apart, 0) / IN + eps)
         for start in tl.static_range(0, IN, BLOCK_IN):  # unrolled: the loads are on their way before the sums
             ins = (start + tl.arange(0, BLOCK_IN))[None, :]
             if start + BLOCK_IN <= IN:
-                given = tl.load(of_x + ins)
                 stored = tl.load(of_weight + ins)
+                given = tl.load(of_x + ins)
+                if gain is not None:
+                    normal = (given.to(tl.float32) - mean) * scale * tl.load(of_gain + ins).to(tl.float32)
+                    given = (normal + tl.load(of_shift + ins).to(tl.float32)).to(given.dtype)
             else:
-                given = tl.load(of_x + ins, mask=ins < IN, other=0.0)
-                stored = tl.load(of_weight + ins, mask=ins < IN, other=0)
+                real = ins < IN
+                stored = tl.load(of_weight + ins, mask=real, other=0)
+                given = tl.load(of_x + ins, mask=real, other=0.0)
+                if gain is not None:
+                    factor = tl.load(of_gain + ins, mask=real, other=0.0).to(tl.float32)
+                    normal = (given.to(tl.float32) - mean) * scale * factor
+                    given = (normal + tl.load(of_shift + ins, mask=real, other=0.0).to(tl.float32)).to(given.dtype)
             partial += stored.to(tl.float32) * given.to(tl.float32)
         found = tl.sum(partial, 1)[None, :]
     else:
@@ -49,9 +69,9 @@ def _times(
 
 @triton.jit
 def linear(
-    x, weight, bias, residual, scales, found, rows, x_row, residual_row,
+    x, weight, bias, residual, scales, gain, shift, found, rows, x_row, residual_row, eps,
     OUT: tl.constexpr, IN: tl.constexpr, GELU: tl.constexpr,
-    LANES: tl.constexpr, BLOCK_OUT: tl.constexpr, BLOCK_IN: tl.constexpr,
+    LANES: tl.constexpr, BLOCK_OUT: tl.constexpr, BLOCK_IN: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     """Multiply with some rows of a weight, then bias, GELU, residual.
 
@@ -64,12 +84,14 @@ def linear(
     mask = live[:, None] & inside[None, :]
     # What is added is on its way before the weight is: behind the sums it would be waited for once more.
     if bias is not None:
-        shift = tl.load(bias + outs, mask=inside, other=0.0).to(tl.float32)
+        added_bias = tl.load(bias + outs, mask=inside, other=0.0).to(tl.float32)
     if residual is not None:
         added = tl.load(residual + of_rows[:, None] * residual_row + outs[None, :], mask=mask, other=0.0)
-    total = _times(x, weight, scales, outs, of_rows, live, x_row, OUT, IN, LANES, BLOCK_OUT, BLOCK_IN)
+    total = _times(
+        x, weight, scales, gain, shift, outs, of_rows, live, x_row, eps, OUT, IN, LANES, BLOCK_OUT, BLOCK_IN, WIDE
+    )
     if bias is not None:
-        total += shift[None, :]
+        total += added_bias[None, :]
     if GELU:
         total = 0.5 * total * (1.0 + tl.erf(total * 0.7071067811865476))
     if residual is not None:
@@ -79,10 +101,10 @@ def linear(
 
 @triton.jit
 def qkv(
-    x, weight, bias, scales, places, query, keys, values, rows, x_row,
-    keys_row, keys_head, keys_place, values_row, values_head, values_place,
+    x, weight, bias, scales, gain, shift, places, query, keys, values, rows, x_row,
+    keys_row, keys_head, keys_place, values_row, values_head, values_place, eps,
     WIDTH: tl.constexpr, D: tl.constexpr,
-    LANES: tl.constexpr, BLOCK_OUT: tl.constexpr, BLOCK_IN: tl.constexpr,
+    LANES: tl.constexpr, BLOCK_OUT: tl.constexpr, BLOCK_IN: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     """Multiply with some rows of the stacked weight, into the query or straight into the cache.
 
@@ -95,9 +117,12 @@ def qkv(
     live = of_rows < rows
     mask = live[:, None] & (outs >= 0)[None, :]
     place = tl.load(places + of_rows, mask=live, other=0)
-    shift = tl.load(bias + outs).to(tl.float32)
-    total = _times(x, weight, scales, outs, of_rows, live, x_row, 3 * WIDTH, WIDTH, LANES, BLOCK_OUT, BLOCK_IN)
-    total += shift[None, :]
+    added_bias = tl.load(bias + outs).to(tl.float32)
+    total = _times(
+        x, weight, scales, gain, shift, outs, of_rows, live, x_row, eps,
+        3 * WIDTH, WIDTH, LANES, BLOCK_OUT, BLOCK_IN, WIDE,
+    )  # fmt: skip
+    total += added_bias[None, :]
     part = first // WIDTH
     within = outs - part * WIDTH
     if part == 0:
@@ -154,7 +179,10 @@ def best_of_block(
     live = of_rows < rows
     within = live[:, None] & (outs < OUT)[None, :]
     barred = tl.load(forbidden + of_rows[:, None] * forbidden_row + outs[None, :], mask=within, other=1)
-    logits = _times(hidden, embedding, scales, outs, of_rows, live, hidden_row, OUT, IN, LANES, BLOCK_OUT, BLOCK_IN)
+    logits = _times(
+        hidden, embedding, scales, None, None, outs, of_rows, live, hidden_row, 0.0,
+        OUT, IN, LANES, BLOCK_OUT, BLOCK_IN, 1,
+    )  # fmt: skip
     logits = tl.where(barred != 0, float("-inf"), logits)
     peak = tl.max(logits, 1)
     first = tl.min(tl.where(logits == peak[:, None], outs[None, :], OUT), 1)

@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from engine.whisper.cuda.dims import HEAD, Dims
-from engine.whisper.cuda.layers import Linear, Precise, Shelf
+from engine.whisper.cuda.layers import Linear, Norm, Precise, Shelf
 from engine.whisper.cuda.operations import PLAIN, Operations
 from engine.whisper.cuda.weights import Checkpoint
 
@@ -204,23 +204,20 @@ class Whisper:
         do = self.operations
         x = self._embedded(tokens, places)
         lengths = (places + 1).to(torch.int32)
-        delta = None
         attention = []
         for index, layer in enumerate(self._decoder):
             own, cross, wide = layer.attention, layer.cross, layer.feed_forward
             keys, values = cache.keys[index], cache.values[index]
-            x, normed = do.add_norm(x, delta, own.norm.weight, own.norm.bias)
-            query = do.qkv(normed, own.qkv.weight, own.qkv.bias, keys, values, places, scales=own.qkv.scales)
-            delta = self._row_linear(do.attend(query, keys, values, lengths, rows).flatten(1), own.out)
-            x, normed = do.add_norm(x, delta, cross.norm.weight, cross.norm.bias)
-            query = self._row_linear(normed, cross.query).unflatten(1, (-1, HEAD))
+            norm = own.norm.weight, own.norm.bias
+            query = do.qkv(x, own.qkv.weight, own.qkv.bias, keys, values, places, norm=norm, scales=own.qkv.scales)
+            x = self._row_linear(do.attend(query, keys, values, lengths, rows).flatten(1), own.out, residual=x)
+            query = self._row_linear(x, cross.query, norm=cross.norm).unflatten(1, (-1, HEAD))
             if watch and index in self._watched:
                 attention.append(do.weights_of(query, memory.keys[index], self._watched[index], memory.lengths))
             attended = do.attend(query, memory.keys[index], memory.values[index], memory.lengths)
-            delta = self._row_linear(attended.flatten(1), cross.out)
-            x, normed = do.add_norm(x, delta, wide.norm.weight, wide.norm.bias)
-            delta = self._row_linear(self._row_linear(normed, wide.up, gelu=True), wide.down)
-        _, normed = do.add_norm(x, delta, self._decoder_norm.weight, self._decoder_norm.bias)
+            x = self._row_linear(attended.flatten(1), cross.out, residual=x)
+            x = self._row_linear(self._row_linear(x, wide.up, norm=wide.norm, gelu=True), wide.down, residual=x)
+        _, normed = do.add_norm(x, None, self._decoder_norm.weight, self._decoder_norm.bias)
         return normed, torch.cat(attention, 1) if attention else None
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -242,8 +239,18 @@ class Whisper:
         padded = torch.arange(-(-n // _ALIGNED) * _ALIGNED, device=self.device)
         return torch.where(padded < lengths, 0.0, _UNSEEN).to(self.dtype)[..., :n]
 
-    def _row_linear(self, x: Tensor, layer: Linear, *, gelu: bool = False) -> Tensor:
-        return self.operations.linear(x, layer.weight, layer.bias, gelu=gelu, scales=layer.scales)
+    def _row_linear(
+        self,
+        x: Tensor,
+        layer: Linear,
+        *,
+        norm: Norm | None = None,
+        gelu: bool = False,
+        residual: Tensor | None = None,
+    ) -> Tensor:
+        first = None if norm is None else (norm.weight, norm.bias)
+        weight, bias, scales = layer.weight, layer.bias, layer.scales
+        return self.operations.linear(x, weight, bias, norm=first, gelu=gelu, residual=residual, scales=scales)
 
     def _heads(self, stacked: Tensor, parts: int) -> tuple[Tensor, ...]:
         """Cut [k, n, parts × width] into `parts` of [k, heads, n, 64]."""

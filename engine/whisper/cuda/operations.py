@@ -20,6 +20,8 @@ from torch import Tensor
 
 NORM_EPS = 1e-5  # of every LayerNorm in Whisper
 
+NormWeights = tuple[Tensor, Tensor]  # weight and bias of a LayerNorm
+
 
 class Operations(Protocol):
     """The steps of a decoder layer, for one new token in each of `b` rows."""
@@ -51,6 +53,7 @@ class Operations(Protocol):
         values: Tensor,
         places: Tensor,
         *,
+        norm: NormWeights | None = None,
         scales: Tensor | None = None,
     ) -> Tensor:
         """Project to query, key and value, and write each row's key and value into the cache.
@@ -62,6 +65,7 @@ class Operations(Protocol):
             keys: [b, heads, places, d], written at `places`; the last axis is contiguous.
             values: As `keys`.
             places: int64 [b], each within the cache.
+            norm: Of x, taken first.
             scales: float32 [3 w], of an int8 weight.
 
         Returns:
@@ -75,6 +79,7 @@ class Operations(Protocol):
         weight: Tensor,
         bias: Tensor | None,
         *,
+        norm: NormWeights | None = None,
         gelu: bool = False,
         residual: Tensor | None = None,
         scales: Tensor | None = None,
@@ -85,6 +90,7 @@ class Operations(Protocol):
             x: [..., in].
             weight: [out, in].
             bias: [out].
+            norm: Of x, taken first.
             gelu: Whether it passes through GELU.
             residual: [..., out].
             scales: float32 [out], of an int8 weight.
@@ -161,10 +167,11 @@ class PlainOperations:
         values: Tensor,
         places: Tensor,
         *,
+        norm: NormWeights | None = None,
         scales: Tensor | None = None,
     ) -> Tensor:
         """Project, and write key and value into the cache (see `Operations`)."""
-        parts = self.linear(x, weight, bias, scales=scales).view(x.shape[0], 3, keys.shape[1], keys.shape[3])
+        parts = self.linear(x, weight, bias, norm=norm, scales=scales).view(x.shape[0], 3, keys.shape[1], keys.shape[3])
         query, key, value = parts.unbind(1)
         every_row = torch.arange(x.shape[0], device=x.device)
         keys[every_row, :, places] = key
@@ -177,12 +184,14 @@ class PlainOperations:
         weight: Tensor,
         bias: Tensor | None,
         *,
+        norm: NormWeights | None = None,
         gelu: bool = False,
         residual: Tensor | None = None,
         scales: Tensor | None = None,
     ) -> Tensor:
         """Return x · weightᵀ + bias, through GELU, plus the residual (see `Operations`)."""
-        product = _product(x, weight, scales)
+        given = x if norm is None else self.add_norm(x, None, *norm)[1]
+        product = _product(given, weight, scales)
         if bias is not None:
             product = product + bias.float()
         if gelu:

@@ -45,6 +45,11 @@ def weights(make, outs, ins, dtype, is_int8):
     return (torch.randn(outs, ins, generator=make) / math.sqrt(ins)).to(dtype), None
 
 
+def norm_of(make, width, dtype):
+    """Return weight and bias of a LayerNorm."""
+    return tuple(torch.randn(2, width, generator=make).to(dtype))
+
+
 def caches(make, rows, heads, n, dtype, is_view):
     """Return keys and values, whole or as the first places of a larger cache."""
     whole = torch.randn(2, rows, heads, n + 9 if is_view else n, 64, generator=make).to(dtype)
@@ -140,14 +145,16 @@ def product_in_dtype(rows, dtype):
     st.booleans(),
     st.booleans(),
     st.booleans(),
+    st.booleans(),
 )
-def test_linear(seed, dtype, b, ins, outs, is_int8, biased, gelu, added):
+def test_linear(seed, dtype, b, ins, outs, is_int8, biased, gelu, added, normed):
     make = torch.Generator().manual_seed(seed)
     dtype = product_in_dtype(b, dtype)
     x, residual = torch.randn(b, ins, generator=make).to(dtype), torch.randn(b, outs, generator=make).to(dtype)
     weight, scales = weights(make, outs, ins, dtype, is_int8)
     bias = torch.randn(outs, generator=make).to(dtype) if biased else None
-    how = {"gelu": gelu, "residual": residual if added else None, "scales": scales}
+    norm = norm_of(make, ins, dtype) if normed else None
+    how = {"norm": norm, "gelu": gelu, "residual": residual if added else None, "scales": scales}
     equal(KERNELS.linear(x, weight, bias, **how), PLAIN.linear(x, weight, bias, **how), dtype)
 
 
@@ -160,8 +167,8 @@ def test_linear_over_more_axes_and_a_strided_input():
 
 
 @cases
-@given(seeds, floats, st.integers(1, 17), st.integers(1, 6), st.booleans(), st.booleans())
-def test_key_and_value_go_into_the_cache(seed, dtype, b, heads, is_int8, is_view):
+@given(seeds, floats, st.integers(1, 17), st.integers(1, 6), st.booleans(), st.booleans(), st.booleans())
+def test_key_and_value_go_into_the_cache(seed, dtype, b, heads, is_int8, is_view, normed):
     make = torch.Generator().manual_seed(seed)
     dtype = product_in_dtype(b, dtype)
     x = torch.randn(b, 64 * heads, generator=make).to(dtype)
@@ -170,9 +177,10 @@ def test_key_and_value_go_into_the_cache(seed, dtype, b, heads, is_int8, is_view
     cache = caches(make, b, heads, 8, dtype, is_view)
     twin = tuple(each.clone() for each in cache)
     places = torch.randint(0, 8, (b,), generator=make)
+    how = {"norm": norm_of(make, 64 * heads, dtype) if normed else None, "scales": scales}
     equal(
-        KERNELS.qkv(x, weight, bias, *cache, places, scales=scales),
-        PLAIN.qkv(x, weight, bias, *twin, places, scales=scales),
+        KERNELS.qkv(x, weight, bias, *cache, places, **how),
+        PLAIN.qkv(x, weight, bias, *twin, places, **how),
         dtype,
     )
     equal(cache, twin, dtype)

@@ -83,11 +83,12 @@ def test_the_launches_of_a_step_move_what_its_floor_says(name):
     assert moved == pytest.approx(floor_of(shape, tokens=60).bytes, rel=0.03)
 
 
-def test_a_layer_is_twelve_launches_and_the_rest_three():
-    counted = Counter(each.name for each in token_step(SHAPES["turbo"]))
+@pytest.mark.parametrize(("beams", "norms"), [(1, 0), (5, 3)])
+def test_a_layer_is_nine_launches_for_one_row(beams, norms):
+    counted = Counter(each.name for each in token_step(SHAPES["turbo"], beams=beams))
     layers = SHAPES["turbo"].decoder_layers
     assert counted == {
-        "add_norm": 3 * layers + 1,
+        "add_norm": norms * layers + 1,
         "qkv": layers,
         "attend": 2 * layers,
         "meet": layers,

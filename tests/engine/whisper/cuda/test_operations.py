@@ -93,6 +93,21 @@ def test_linear_is_torchs_with_gelu_before_the_residual(seed, dtype, b, biased, 
     close(found, expected, dtype)
 
 
+@settings(max_examples=20, deadline=None)
+@given(seeds, st.integers(1, 3))
+def test_a_norm_comes_before_the_product(seed, b):
+    make = torch.Generator().manual_seed(seed)
+    x, weight, bias = torch.randn(b, 64, generator=make), torch.randn(192, 64, generator=make), torch.ones(192)
+    norm = torch.randn(64, generator=make), torch.randn(64, generator=make)
+    normal = functional.layer_norm(x, (64,), *norm, 1e-5)
+    torch.testing.assert_close(PLAIN.linear(x, weight, bias, norm=norm), PLAIN.linear(normal, weight, bias))
+    caches = torch.zeros(2, 2, b, 1, 3, 64)
+    places = torch.arange(b) % 3
+    found = PLAIN.qkv(x, weight, bias, *caches[0], places, norm=norm)
+    torch.testing.assert_close(found, PLAIN.qkv(normal, weight, bias, *caches[1], places))
+    torch.testing.assert_close(caches[0], caches[1])
+
+
 @given(seeds)
 @settings(max_examples=20, deadline=None)
 def test_an_int8_weight_stands_for_itself_times_its_scales(seed):
