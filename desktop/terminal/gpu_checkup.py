@@ -17,11 +17,12 @@ from engine.whisper.selftest import check_hearing
 from engine.whisper.stopwatch import Times, measure
 
 
-def run(find: Callable[[], Gpu | Obstacle] | None = None) -> int:
+def run(find: Callable[[], Gpu | Obstacle] | None = None, *, rounds: int = 3) -> int:
     """Check and time it; print a table; return 0.
 
     Args:
         find: Returns the graphics card; None for the one of this machine.
+        rounds: How often the known speech is heard to be timed.
 
     Raises:
         CudaUnavailable: There is none, or it computes wrongly.
@@ -35,7 +36,7 @@ def run(find: Callable[[], Gpu | Obstacle] | None = None) -> int:
         )
     console = Console(highlight=False)
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for name, found in _rows(driver, gpu):
+    for name, found in _rows(driver, gpu, rounds):
         table.add_row(name, Text(found))
     console.print(table)
     return 0
@@ -52,7 +53,7 @@ def about(driver: Driver | None) -> str:
     return "".join(f"{part}, " for part in parts)
 
 
-def _rows(driver: Driver | None, gpu: Gpu) -> Iterator[tuple[str, str]]:
+def _rows(driver: Driver | None, gpu: Gpu, rounds: int) -> Iterator[tuple[str, str]]:
     yield "graphics card", f"{about(driver) or gpu.name + ', '}{gpu.free_bytes() / 2**30:.1f} GB free"
     engine = Engine()
     model, clip = engine.installed, known_speech()
@@ -63,8 +64,8 @@ def _rows(driver: Driver | None, gpu: Gpu) -> Iterator[tuple[str, str]]:
     recognizer = gpu.load(model.path, model.context, engine.settings, eight_bits=False, clip=None)
     check_hearing(recognizer, clip)
     yield "known speech", f"understood: “{clip.text}”"
-    on_card = measure(recognizer, clip)
-    on_processor = measure(Engine(EngineSettings(device=CPU)).recognizer, clip)
+    on_card = measure(recognizer, clip, rounds=rounds)
+    on_processor = measure(Engine(EngineSettings(device=CPU)).recognizer, clip, rounds=rounds)
     yield "an update", _compared(on_card, on_processor, lambda times: times.update_ms)
     yield "the slowest", _compared(on_card, on_processor, lambda times: times.slowest_ms)
     yield "an utterance's end", _compared(on_card, on_processor, lambda times: times.close_ms)

@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 if os.environ.get("TRITON_INTERPRET") != "1":
     pytest.skip("runs in the interpreter only (test_kernels.py)", allow_module_level=True)
 
+from engine.whisper.cuda.checkup import TOLERANCE, check_numbers
+from engine.whisper.cuda.host import HostDevice
 from engine.whisper.cuda.kernels import KERNELS
 from engine.whisper.cuda.operations import PLAIN
+from tests.engine.whisper.cuda.made_up import checkpoint
 
 torch.set_num_threads(1)
 # Both add up in float32, in another order: what differs is the last bit of the result's type.
@@ -250,3 +253,8 @@ def test_a_run_is_like_another_to_the_last_bit():
     query, lengths = torch.randn(5, 2, 64, generator=make), torch.tensor([1400], dtype=torch.int32)
     cache = caches(make, 1, 2, 1500, torch.float32, is_view=False)
     assert torch.equal(KERNELS.attend(query, *cache, lengths), KERNELS.attend(query, *cache, lengths))
+
+
+def test_the_self_test_trusts_the_kernels():
+    errors = check_numbers(checkpoint(), HostDevice(torch.float32), operations=KERNELS)
+    assert max(errors.values()) < TOLERANCE / 1000
