@@ -230,8 +230,9 @@ def _product(x: Tensor, weight: Tensor, scales: Tensor | None) -> Tensor:
     """Return x · weightᵀ in float32."""
     # cuBLAS adds halves up in float32 by itself, and widened weights would be twice the bytes to read.
     wide = x if x.is_cuda else x.float()
-    product = F.linear(wide, weight.to(wide.dtype)).float()
-    return product if scales is None else product * scales
+    # Scaled before they are multiplied: sums of whole numbers may be more than float16 holds.
+    weight = weight if scales is None else weight * scales[:, None]
+    return F.linear(wide, weight.to(wide.dtype)).float()
 
 
 def _spread(query: Tensor, keys: Tensor, lengths: Tensor) -> Tensor:

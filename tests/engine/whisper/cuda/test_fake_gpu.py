@@ -9,8 +9,9 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)"
 from torch.overrides import TorchFunctionMode  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
-from engine.whisper.cuda.dims import HEAD, Dims, shapes  # noqa: E402
+from engine.whisper.cuda.dims import HEAD, Dims, Precision, shapes  # noqa: E402
 from engine.whisper.cuda.model import Whisper, _attended  # noqa: E402
+from engine.whisper.cuda.precision import precise  # noqa: E402
 from engine.whisper.cuda.weights import Checkpoint  # noqa: E402
 from tests.fake_gpu import fake_gpu  # noqa: E402
 
@@ -21,9 +22,10 @@ K, BEAMS = 2, 5
 CAPABILITIES = (75, 80, 86, 89, 90, 120)  # T4, A100, RTX 30, RTX 40, H100, RTX 50
 
 
-def model_of(dims, device, dtype):
+def model_of(dims, device, dtype, precision=Precision.FLOAT16):
     sizes = shapes(dims)
-    return Whisper(Checkpoint(dims, (), lambda name: torch.zeros(sizes[name])), device, dtype)
+    checkpoint = Checkpoint(dims, (), lambda name: torch.zeros(sizes[name]))
+    return Whisper(checkpoint, device, dtype, precise=precise(precision))
 
 
 def numbers(device, *values):
@@ -33,8 +35,8 @@ def numbers(device, *values):
 class Run:
     """Encodes, reads a prompt of 4 tokens and takes a step, for `K` windows of `BEAMS` rows."""
 
-    def __init__(self, dims, device, dtype, positions=1500):
-        model = model_of(dims, device, dtype)
+    def __init__(self, dims, device, dtype, positions=1500, precision=Precision.FLOAT16):
+        model = model_of(dims, device, dtype, precision)
         self.states = model.encode(torch.zeros(K, dims.mels, 2 * positions, dtype=dtype, device=device))
         self.cache, self.memory = model.cache(K * BEAMS), model.memory(K, positions)
         model.remember(self.states, self.memory)
@@ -48,10 +50,21 @@ class Run:
 
 
 @pytest.mark.parametrize("dims", [DIMS, TURBO], ids=["tiny", "turbo"])
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
-def test_every_result_has_its_shape_and_dtype_and_is_on_the_gpu(dims, dtype):
+@pytest.mark.parametrize(
+    ("dtype", "precision", "capability"),
+    [
+        (torch.float16, Precision.FLOAT16, (8, 6)),
+        (torch.bfloat16, Precision.FLOAT16, (8, 6)),
+        (torch.float16, Precision.INT8, (7, 5)),
+        (torch.float16, Precision.FP8, (8, 9)),
+        (torch.float16, Precision.FP8, (8, 6)),
+    ],
+    ids=str,
+)
+def test_every_result_has_its_shape_and_dtype_and_is_on_the_gpu(monkeypatch, dims, dtype, precision, capability):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device=None: capability)
     with fake_gpu(), torch.no_grad():
-        run = Run(dims, GPU, dtype)
+        run = Run(dims, GPU, dtype, precision=precision)
     kept = (dims.decoder_layers, K * BEAMS, dims.heads, 448, HEAD)
     heard = (dims.decoder_layers, K, dims.heads, 1500, HEAD)
     expected = {
