@@ -50,7 +50,7 @@ def main(name: str) -> int:
     # 0.1 s. av itself loads these only when it meets subtitles: too late, for nothing can be opened then.
     import av.subtitles.codeccontext  # noqa: PLC0415
     import av.subtitles.stream  # noqa: PLC0415
-    import av.subtitles.subtitle  # noqa: F401, PLC0415
+    import av.subtitles.subtitle  # noqa: PLC0415
 
     file, out = open(0, "rb", closefd=False), open(1, "wb", closefd=False)  # noqa: SIM115
     _confine()

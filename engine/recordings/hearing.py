@@ -48,17 +48,22 @@ def hear(take: Take, language: str) -> Asked:
         language: ISO 639-1 code, or "auto".
     """
     hypothesis = yield replace(take.window, language=language)
-    spoken = hypothesis.language
     heard = _believed(take, hypothesis)
-    if any(withheld.reason is Doubt.LOOP for withheld in heard.withheld) and len(take.sound) >= 2 * SHORTEST:
-        first, second = take.halves()
-        parts = (yield from hear(first, spoken)), (yield from hear(second, spoken))
-        words = tuple(word for part in parts for word in part.words)
-        if len(words) > len(heard.words):
-            withheld = tuple(one for part in parts for one in part.withheld)
-            return Heard(words, spoken, hypothesis.language_probability, withheld)
-        return heard
+    if any(withheld.reason is Doubt.LOOP for withheld in heard.withheld):
+        return (yield from _in_halves(take, heard))
     return (yield from _to_the_end(take, heard))
+
+
+def _in_halves(take: Take, heard: Heard) -> Asked:
+    """Hear both halves of a take in which the decoder looped, if that brings more."""
+    if len(take.sound) < 2 * SHORTEST:
+        return heard
+    first, second = take.halves()
+    parts = (yield from hear(first, heard.language)), (yield from hear(second, heard.language))
+    words = tuple(word for part in parts for word in part.words)
+    if len(words) <= len(heard.words):
+        return heard
+    return replace(heard, words=words, withheld=tuple(one for part in parts for one in part.withheld))
 
 
 def _to_the_end(take: Take, heard: Heard) -> Asked:

@@ -50,7 +50,7 @@ def speech(spoken):
 
 
 @given(turns, st.sampled_from(LENGTHS), st.integers(0, 99))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_every_sample_of_speech_is_in_one_window_in_order(spoken, lengths, seed):
     probabilities = frames(spoken)
     loudness = np.random.default_rng(seed).random(len(probabilities), np.float32)
@@ -66,7 +66,7 @@ def test_every_sample_of_speech_is_in_one_window_in_order(spoken, lengths, seed)
 
 
 @given(turns, st.sampled_from(LENGTHS))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_no_window_is_longer_than_it_may_be(spoken, lengths):
     for window in cut(frames(spoken), lengths):
         assert sum(stop - start for start, stop in window) <= samples(lengths.most_s)
@@ -74,7 +74,7 @@ def test_no_window_is_longer_than_it_may_be(spoken, lengths):
 
 
 @given(turns, st.sampled_from(LENGTHS), st.integers(1, 200))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_how_the_frames_come_changes_nothing(spoken, lengths, at_once):
     probabilities = frames(spoken)
     assert cut(probabilities, lengths, at_once) == cut(probabilities, lengths)

@@ -1,0 +1,106 @@
+"""What is believed of a take, and when it is heard again: a script answers the windows that are asked for."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.recordings.hearing import hear
+from engine.records import Doubt, Hypothesis, Word
+from engine.units import samples
+from tests.engine.recordings.takes import take
+
+
+def said(text, window, language="en"):
+    """Return words that fill a window evenly."""
+    words = text.split()
+    step = len(window.samples) // max(1, len(words))
+    found = tuple(Word(f" {word}", i * step, (i + 1) * step, 0.9) for i, word in enumerate(words))
+    return Hypothesis(found, language, 0.9, -0.2, 0.0)
+
+
+def dialogue(asked, *answers):
+    """Answer each window with a text, or a function of the window; return what is believed, and the windows."""
+    windows = [next(asked)]
+    for answer in answers:
+        hypothesis = answer(windows[-1]) if callable(answer) else said(answer, windows[-1])
+        try:
+            windows.append(asked.send(hypothesis))
+        except StopIteration as end:
+            return end.value, windows
+    raise AssertionError("it asked for more")
+
+
+def text(heard):
+    return "".join(word.text for word in heard.words).strip()
+
+
+def test_what_is_heard_clearly_is_believed_at_once():
+    heard, windows = dialogue(hear(take((10, 15)), "en"), "one two three four five")
+    assert (text(heard), heard.language, len(windows)) == ("one two three four five", "en", 1)
+    assert heard.words[0].start == pytest.approx(samples(10), abs=600)
+    assert heard.words[-1].stop == pytest.approx(samples(15), abs=600)
+
+
+def test_a_loop_is_heard_again_in_halves():
+    loop = "and so " * 30
+    heard, windows = dialogue(hear(take((0, 20)), "auto"), loop, "this was said first", "and this was said then")
+    assert text(heard) == "this was said first and this was said then"
+    assert [window.language for window in windows] == ["auto", "en", "en"]
+    sound = np.concatenate([windows[1].samples, windows[2].samples])
+    np.testing.assert_array_equal(sound, windows[0].samples)
+
+
+def test_the_halves_are_cut_where_nobody_speaks():
+    speech = np.ones(900)
+    speech[400:410] = 0.0
+    _, windows = dialogue(hear(take((0, 28), speech=speech), "en"), "and so " * 30, "one", "two")
+    assert 400 * 512 <= len(windows[1].samples) <= 410 * 512
+
+
+def test_a_loop_that_stays_a_loop_ends():
+    heard, windows = dialogue(hear(take((0, 30)), "en"), *["over and over " * 40] * 20)
+    assert len(windows) == 1 + 2 + 4
+    assert any(withheld.reason is Doubt.LOOP for withheld in heard.withheld)
+
+
+def test_speech_after_the_last_word_is_heard_by_itself():
+    heard, windows = dialogue(
+        hear(take((0, 10), (20, 30)), "en"),
+        lambda window: Hypothesis((Word(" begun", 0, samples(8), 0.9),), "en", 0.9, -0.2, 0.0),
+        "and it goes on to the very end",
+    )
+    assert text(heard) == "begun and it goes on to the very end"
+    np.testing.assert_array_equal(windows[1].samples, windows[0].samples[samples(8) :])
+    assert heard.words[1].start == pytest.approx(samples(8), abs=600)
+
+
+def test_a_tail_in_which_nothing_is_said_ends_it():
+    first = Hypothesis((Word(" begun", 0, samples(4), 0.9),), "en", 0.9, -0.2, 0.0)
+    heard, windows = dialogue(hear(take((0, 10)), "en"), lambda window: first, "")
+    assert (text(heard), len(windows)) == ("begun", 2)
+
+
+def test_words_over_silence_are_withheld():
+    heard, _ = dialogue(hear(take((0, 5), speech=0.01), "en"), "Thank you.")
+    assert (heard.words, [withheld.text for withheld in heard.withheld]) == ((), ["Thank you."])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0.5, 8), st.floats(1, 20)), min_size=1, max_size=5),
+    st.lists(st.floats(0, 1), min_size=2, max_size=20).map(sorted),
+)
+def test_words_lie_in_the_sound_in_order_whatever_was_left_out(turns, places):
+    spans, at = [], 0.0
+    for length, silence in turns:
+        spans.append((at, at + length))
+        at += length + silence
+    whole = take(*spans)
+    marks = [round(place * len(whole.sound)) for place in places]
+    words = [whole.placed(Word("x", start, stop, 0.5)) for start, stop in pairwise(marks)]
+    for word in words:
+        assert any(start <= word.start <= word.stop <= stop for start, stop in whole.spans)
+    assert all(before.stop <= after.start for before, after in pairwise(words))
