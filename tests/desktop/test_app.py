@@ -13,13 +13,14 @@ from desktop.settings import AppSettings, EngineChoice
 from desktop.settings_file import SettingsFile
 from desktop.wiring import Engine
 from engine.audio.sources import FileSource
-from engine.errors import ModelMissing, NoInputDevice
+from engine.errors import CudaUnavailable, ModelMissing, NoInputDevice
 from engine.models.checks import Trust
 from engine.models.installed import InstalledModel
 from engine.records import State, StateChange, Word
 from engine.transcript.library import Library
 from engine.units import samples
-from engine.whisper.recognizer import Context, ScriptedRecognizer
+from engine.whisper.ladder import GRAPHICS_CARD, PROCESSOR, LadderRecognizer, Lost, Rung
+from engine.whisper.recognizer import Context, FailingRecognizer, ScriptedRecognizer
 from tests.screen import screen, wait_for
 
 SCRIPT = [Word(f" word{index}", samples(1 + index), samples(1.5 + index), 0.9) for index in range(12)]
@@ -36,6 +37,21 @@ class ScriptedEngine(Engine):
     @cached_property
     def recognizer(self):
         return ScriptedRecognizer(SCRIPT)
+
+
+class FailingGpuEngine(ScriptedEngine):
+    """An engine whose graphics card fails at the third window."""
+
+    @cached_property
+    def recognizer(self):
+        failed = CudaUnavailable("NVIDIA L4 failed: CUDA error: unspecified launch failure")
+        faults = iter([None, None, failed])
+        hears = ScriptedRecognizer(SCRIPT)
+        rungs = [
+            Rung("scripted", GRAPHICS_CARD, lambda: FailingRecognizer(hears, lambda _: next(faults))),
+            Rung("scripted", PROCESSOR, lambda: hears),
+        ]
+        return LadderRecognizer(rungs, self._pass_on, lost=Lost())
 
 
 class ModellessEngine(Engine):
@@ -85,6 +101,24 @@ def test_a_whole_session_reaches_the_overlay_the_transcript_and_the_disk(qtbot, 
         "appear",
         "here",
     }
+
+
+def test_a_graphics_card_that_fails_is_told_and_costs_no_words(qtbot, make_app, tmp_path):
+    app = make_app(engine=FailingGpuEngine)
+    qtbot.waitUntil(lambda: app.controls._model.text() == "scripted · GPU", timeout=SLOW_MS)
+    told = []
+    app.bridge.failed.connect(told.append)
+    app.controls.start_wanted.emit("demo")
+    qtbot.waitUntil(lambda: app._state is State.LISTENING, timeout=SLOW_MS)
+    qtbot.waitUntil(is_ready(app), timeout=SLOW_MS)
+    (failure,) = told
+    assert (failure.kind, failure.fatal) == ("CudaUnavailable", False)
+    assert app.controls.banner_text.startswith("The graphics card failed: captions now come from scripted on the ")
+    assert "GPU" not in app.controls._model.text()
+    assert app.session.stats().fallback == "scripted on the processor"
+    on_disk = " ".join(segment.text for segment in Library(tmp_path / "transcripts").read("last").segments)
+    assert on_disk.split() == [word.text.strip() for word in SCRIPT][: len(on_disk.split())]
+    assert len(on_disk.split()) > 5
 
 
 def test_a_source_that_is_not_there_is_told_in_a_banner(qtbot, make_app):

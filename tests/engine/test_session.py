@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 import pytest
 
 from engine.audio.sources import ArraySource
-from engine.errors import DiskFull, MediaUnreadable, ModelMissing, OutOfMemory
+from engine.errors import CudaUnavailable, DiskFull, MediaUnreadable, ModelMissing, OutOfMemory
 from engine.records import Caption, Failure, Gap, Notice, State, StateChange, Stats
 from engine.session import Session
 from engine.transcript.journal import Journal
 from engine.transcript.library import Library
+from engine.whisper.ladder import GRAPHICS_CARD, PROCESSOR, LadderRecognizer, Lost, Rung
+from engine.whisper.recognizer import FailingRecognizer, ScriptedRecognizer
 from tests.talker import LENGTH_S, RATE, SCRIPT, Forever, pipeline, sound
 
 PATIENCE_S = 20
@@ -83,6 +85,40 @@ def test_a_source_is_captioned_to_its_end(session, audience):
     assert audience.rest() == [State.LOADING, State.LISTENING, State.STOPPING, State.IDLE]
     assert [word for caption in audience.of(Caption) for word in caption.words] == SCRIPT
     assert session.audio_s == LENGTH_S
+
+
+def on_a_failing_card(audience, faults, processor):
+    """Return a session whose graphics card fails by a script, above a processor."""
+
+    def make_pipeline():
+        hears = FailingRecognizer(ScriptedRecognizer(SCRIPT), lambda _: next(faults, None))
+        rungs = [Rung("tiny.en", GRAPHICS_CARD, lambda: hears), Rung("tiny.en", PROCESSOR, lambda: processor)]
+        return pipeline(LadderRecognizer(rungs, audience, lost=Lost()))
+
+    return Session(make_pipeline=make_pipeline, send=audience)
+
+
+@pytest.mark.parametrize("error", [OutOfMemory("no memory left"), CudaUnavailable("CUDA error"), KeyError("no words")])
+def test_a_processor_that_fails_is_told_before_the_caption_and_ends_nothing(audience, error):
+    session = on_a_failing_card(audience, iter([None, None, error]), ScriptedRecognizer(SCRIPT))
+    session.start(talk())
+    assert audience.rest() == [State.LOADING, State.LISTENING, State.STOPPING, State.IDLE]
+    (failure,) = audience.of(Failure)
+    assert (failure.kind, failure.fatal) == (type(error).__name__, False)
+    at = audience.events.index(failure)
+    assert any(isinstance(event, Caption) for event in audience.events[at:])
+    assert [word for caption in audience.of(Caption) for word in caption.words] == SCRIPT
+    assert session.stats().fallback == "tiny.en on the processor"
+    assert session.close(PATIENCE_S)
+
+
+def test_where_every_processor_fails_the_session_fails_and_says_so(audience):
+    exhausted = FailingRecognizer(ScriptedRecognizer(SCRIPT), lambda _: OutOfMemory("no memory left to decode"))
+    session = on_a_failing_card(audience, iter([CudaUnavailable("CUDA error")]), exhausted)
+    session.start(talk())
+    assert audience.rest()[-1] is State.FAILED
+    assert [(failure.kind, failure.fatal) for failure in audience.of(Failure)] == [("OutOfMemory", True)]
+    assert session.close(PATIENCE_S)
 
 
 def test_one_source_may_follow_another(session, audience):
