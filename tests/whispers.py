@@ -168,3 +168,21 @@ def _small_shape(name):
     stacked = {"self_attention/linear_0": 3, "attention/linear_1": 2, "ffn/linear_0": 4}
     shape = rows.get(block) or (width * stacked.get(part, 1), width * (4 if part == "ffn/linear_1" else 1))
     return shape[:1] if leaf in {"bias", "beta"} else shape
+
+
+class PlainEars:
+    """The way of the sound without a memory: the whole mel, made on the host, for each window."""
+
+    def __init__(self, device, n_mels):
+        self.device, self.n_mels, self.mels = device, n_mels, {}
+
+    def prepare(self, positions):
+        if positions not in self.mels:
+            shape = (self.n_mels, 2 * positions)
+            self.mels[positions] = torch.zeros(shape, dtype=self.device.dtype, device=self.device.place)
+        return self.mels[positions]
+
+    def hear(self, window, positions):
+        padded = np.zeros(positions * SAMPLES_PER_POSITION, np.float32)
+        padded[: len(window.samples)] = window.samples[: len(padded)]
+        return self.prepare(positions).copy_(torch.from_numpy(log_mel(padded, self.n_mels)))

@@ -26,6 +26,11 @@ class Draft:
         """Keep what was heard in the last window: each word with its tokens, those of its prefix too."""
         self._words = list(words)
 
+    @property
+    def stop(self) -> int:
+        """Where the last of them ends; 0 without any."""
+        return self._words[-1][0].stop if self._words else 0
+
     def tokens(self, window: Window) -> list[int]:
         """Return what probably comes after the window's prefix."""
         after = window.prefix[-1].stop if window.prefix else window.start

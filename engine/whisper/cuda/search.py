@@ -29,6 +29,7 @@ ROUND = 4  # steps between two looks at what is finished
 TOLD = (32, 64, 128, 256, 448)  # lengths that what is told is padded to: a graph each
 DRAFTS = (1, 16, LONGEST + 1)  # places at which a token is chosen in that pass
 FAR = 1 << 30
+FACTS = 7  # numbers beside the tokens of an order
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Order:
         longest: So many tokens may be written.
         draft: What probably comes; greedy search only.
         behind: A position that no token may attend to or behind.
+        heard: Positions in which a word may lie; the search hands it on to the alignment.
     """
 
     told: Sequence[int]
@@ -48,6 +50,7 @@ class Order:
     longest: int
     draft: Sequence[int] = ()
     behind: int = FAR
+    heard: int = 0
 
 
 class Search:
@@ -64,8 +67,10 @@ class Search:
     Attributes:
         finished: bool [k].
         silence: float32 [k], the model's own probability that nobody speaks.
-        told: int64 [1, 448]: what was told last; `opening` says where.
-        opening: int64 [1].
+        told: int64 [1, 448], of the last order.
+        opening: int64 [1], of the last order.
+        begin: int64 [1]: where what was told last ends.
+        heard: int64 [1], of the last order.
     """
 
     def __init__(
@@ -96,11 +101,11 @@ class Search:
             self._alone = windows == 1
             first = Cache(self._cache.keys[:, :1], self._cache.values[:, :1])
             self._entrance = first if self._alone else model.cache(1)
-            self._order = torch.zeros(tokens + 6, dtype=torch.int64, device=device.place)
+            self._order = torch.zeros(tokens + FACTS, dtype=torch.int64, device=device.place)
         self.told = self._order[None, :tokens]
         facts = self._order[tokens:].split(1)
-        self.opening, self._begin, self._end, self._drafted, self._stop, self._slot = facts
-        self._written = device.page_locked((tokens + 6,), torch.int64)
+        self.opening, self.begin, self._end, self._drafted, self._stop, self._slot, self.heard = facts
+        self._written = device.page_locked((tokens + FACTS,), torch.int64)
         self._read: Event = device.mark()
         self._entered: Event | None = None
         self._enters: dict[tuple[int, int], Graph] = {}
@@ -128,7 +133,8 @@ class Search:
         self._shape = (told, _at_least(len(draft) + 1, DRAFTS))
         values = self._written.numpy()
         values[: begin + len(draft)] = [*order.told, *draft]
-        values[-6:] = (order.opening, begin, begin + min(order.longest, room), len(draft), order.behind, slot)
+        end = begin + min(order.longest, room)
+        values[-FACTS:] = (order.opening, begin, end, len(draft), order.behind, slot, order.heard)
         self._entered = self._device.upload(self._written, self._order, self._read)
         return self._entered
 
@@ -141,7 +147,7 @@ class Search:
         if self._shape not in self._enters:
             name = "enter {} with {}".format(*self._shape)
             memory = self._memory if entrance is None else entrance
-            self._enters[self._shape] = self._device.capture(name, partial(self._begin_text, memory, *self._shape))
+            self._enters[self._shape] = self._device.capture(name, partial(self._begin, memory, *self._shape))
         self._enters[self._shape].replay()
         self._read = self._device.mark()
 
@@ -174,18 +180,18 @@ class Search:
         ended = tokens.gather(1, state.places[:, None])[:, 0] == self._rules.marks.end
         return tokens, state.places + 1 - self._begins - ended.to(torch.int64), state.scores[:, 0]
 
-    def _begin_text(self, memory: Memory, told: int, drafts: int) -> None:
+    def _begin(self, memory: Memory, told: int, drafts: int) -> None:
         """Read what is told, choose what comes next, and put it all into the window's slot."""
         tokens = self.told[:, :told]
         hidden, attention = self._model.read(tokens, self._zero, self._entrance, memory, watch=self._watched)
         silence = self._rules.silence(self._model.logits(hidden[0, self.opening]))
-        at = (self._begin - 1 + torch.arange(drafts, device=tokens.device)).clamp(max=told - 1)
+        at = (self.begin - 1 + torch.arange(drafts, device=tokens.device)).clamp(max=told - 1)
         stopped = _peaks(attention[0, :, at].transpose(0, 1)) >= self._stop if attention is not None else None
-        state = begun(self.told, self._begin, self._slot * self._beams, self._beams)
+        state = begun(self.told, self.begin, self._slot * self._beams, self._beams)
         state = (
             self._with_draft(state, hidden[0, at], stopped)
             if self._plain
-            else self._widened(state, hidden[0, at[:1]], self._begin, self._slot * self._beams, stopped)
+            else self._widened(state, hidden[0, at[:1]], self.begin, self._slot * self._beams, stopped)
         )
         if not self._alone:
             row = self._slot * self._beams
@@ -193,7 +199,7 @@ class Search:
             self._cache.values[:, :, :, :told].index_copy_(1, row, self._entrance.values[:, :, :, :told])
         finished = self._is_finished(state, self._end)
         mine = (*self._state.tensors(), self._begins, self._ends, self._behind, self.silence, self.finished)
-        new = (*state.tensors(), self._begin, self._end, self._stop, silence, finished)
+        new = (*state.tensors(), self.begin, self._end, self._stop, silence, finished)
         for tensor, value in zip(mine, new, strict=True):
             tensor.index_copy_(0, self._slot, value.to(tensor.dtype))
 
@@ -202,13 +208,13 @@ class Search:
         written, logprobs = self._best(hidden, self._rules.always)
         first, first_logprob = self._best(hidden[:1], self._rules.first)
         written, logprobs = torch.cat([first, written[1:]]), torch.cat([first_logprob, logprobs[1:]])
-        at = self._begin + torch.arange(len(written), device=written.device)
+        at = self.begin + torch.arange(len(written), device=written.device)
         drafted = self.told[0, at.clamp(max=self.told.shape[1] - 1)]
         count = accepted(drafted, self._drafted, written, stopped)
         if stopped is not None:
             written = torch.where(stopped, self._rules.marks.end, written)
             logprobs = logprobs.masked_fill(stopped, 0.0)
-        place = self._begin + count
+        place = self.begin + count
         score = (logprobs * (torch.arange(len(logprobs), device=logprobs.device) <= count)).sum(0)
         tokens = state.tokens.scatter(2, place[:, None, None], written[count][:, None, None])
         return Beams(tokens, state.rows, place, score[None, None], *state.tensors()[4:])
