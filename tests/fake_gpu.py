@@ -5,7 +5,7 @@ and these are called by another way here. A tensor of the host among those of th
 
     with fake_gpu() as device:
         recognizer = ...(device)
-        recognizer.recognize(window)       every number that comes back is 0
+        recognizer.recognize(window)       every number that comes back is 0, every flag is set
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def fake_gpu(dtype: torch.dtype = torch.float16) -> Iterator["FakeGpu"]:
 
 
 class FakeGpu(HostDevice):
-    """Its page-locked memory is real, so that the host can write to it; what is fetched is zeros."""
+    """Its page-locked memory is real, so that the host can write to it; what is fetched is zeros, flags are set."""
 
     def page_locked(self, shape, dtype):
         with unset_fake_temporarily():
@@ -44,7 +44,8 @@ class FakeGpu(HostDevice):
     def fetch(self, *tensors):
         assert all(tensor.device.type == "cuda" for tensor in tensors)
         with unset_fake_temporarily():
-            return super().fetch(*(torch.zeros(tuple(tensor.shape), dtype=tensor.dtype) for tensor in tensors))
+            numbers = (torch.full(tuple(each.shape), each.dtype == torch.bool, dtype=each.dtype) for each in tensors)
+            return super().fetch(*numbers)
 
 
 class _WithoutGuards(TorchFunctionMode):
@@ -126,6 +127,9 @@ def _made(make):
 _OWN = {
     torch.Tensor.copy_: _copy,
     torch.Tensor.to: _to,
+    torch.Tensor.__invert__: _aten.bitwise_not.default,
+    torch.Tensor.log_softmax: lambda tensor, dim: _aten.clone.default(tensor),
+    torch.Tensor.contiguous: lambda tensor: _aten.clone.default(tensor, memory_format=torch.contiguous_format),
     torch.Tensor.__getitem__: _get,
     torch.Tensor.__setitem__: _set,
     torch.tensor: _made(torch.tensor),

@@ -140,9 +140,8 @@ SMALL = Dims(
 SMALL_MARKS = Marks(end=40, untimed=49, no_speech=48, never=(41, 42, 43, 44, 45, 46, 47, 48, 49), blank=(3, 40))
 
 
-@cache
-def small(seed: int) -> Whisper:
-    """Return a Whisper of random weights: small, quick, and sure of what it writes."""
+def small_tensors(seed: int):
+    """Return what makes the tensors of a small Whisper, random ones."""
     make = torch.Generator().manual_seed(seed)
 
     def tensor(name):
@@ -151,7 +150,13 @@ def small(seed: int) -> Whisper:
         spread = 1.0 if "embeddings" in name or "encodings" in name else SMALL.width**-0.5
         return torch.randn(_small_shape(name), generator=make) * spread
 
-    return Whisper(Checkpoint(SMALL, (), tensor), DEVICE.place, torch.float32)
+    return tensor
+
+
+@cache
+def small(seed: int) -> Whisper:
+    """Return a Whisper of random weights: small, quick, and sure of what it writes."""
+    return Whisper(Checkpoint(SMALL, (), small_tensors(seed)), DEVICE.place, torch.float32)
 
 
 def _small_shape(name):
@@ -168,21 +173,3 @@ def _small_shape(name):
     stacked = {"self_attention/linear_0": 3, "attention/linear_1": 2, "ffn/linear_0": 4}
     shape = rows.get(block) or (width * stacked.get(part, 1), width * (4 if part == "ffn/linear_1" else 1))
     return shape[:1] if leaf in {"bias", "beta"} else shape
-
-
-class PlainEars:
-    """The way of the sound without a memory: the whole mel, made on the host, for each window."""
-
-    def __init__(self, device, n_mels):
-        self.device, self.n_mels, self.mels = device, n_mels, {}
-
-    def prepare(self, positions):
-        if positions not in self.mels:
-            shape = (self.n_mels, 2 * positions)
-            self.mels[positions] = torch.zeros(shape, dtype=self.device.dtype, device=self.device.place)
-        return self.mels[positions]
-
-    def hear(self, window, positions):
-        padded = np.zeros(positions * SAMPLES_PER_POSITION, np.float32)
-        padded[: len(window.samples)] = window.samples[: len(padded)]
-        return self.prepare(positions).copy_(torch.from_numpy(log_mel(padded, self.n_mels)))

@@ -64,8 +64,8 @@ def begun(tokens: Tensor, begins: Tensor, first_rows: Tensor, beams: int) -> Bea
         beams: How many.
     """
     k, t = tokens.shape
-    scores = torch.full((k, beams), -math.inf, device=tokens.device)
-    scores[:, 0] = 0.0
+    first = torch.arange(beams, device=tokens.device) == 0
+    scores = torch.where(first, 0.0, -math.inf).expand(k, beams).contiguous()
     zeros = torch.zeros((k, beams + 1), dtype=torch.int64, device=tokens.device)
     return Beams(
         tokens[:, None].expand(k, beams, t).contiguous(),

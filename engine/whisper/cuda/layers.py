@@ -131,7 +131,8 @@ class Shelf:
 
     def tensor(self, name: str) -> Tensor:
         """Return a tensor of the checkpoint."""
-        return self.checkpoint.tensor(name).to(self.device, self.dtype)
+        held = self.checkpoint.tensor(name)
+        return torch.empty(held.shape, dtype=self.dtype, device=self.device).copy_(held)
 
     def embeddings(self) -> Linear:
         """Return the embeddings of tokens, which are the last projection as well."""

@@ -13,11 +13,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from engine.errors import ModelCorrupt
 from engine.records import Hypothesis, Window, Word
@@ -32,6 +30,7 @@ from engine.whisper.cuda.model import Whisper
 from engine.whisper.cuda.operations import PLAIN, Operations
 from engine.whisper.cuda.rules import Marks, Rules, likeliest
 from engine.whisper.cuda.search import ROUND, Order, Search
+from engine.whisper.cuda.sound import Sound
 from engine.whisper.cuda.weights import Checkpoint, read_checkpoint
 from engine.whisper.prompt import Prompt
 from engine.whisper.recognizer import Context
@@ -42,18 +41,6 @@ USUAL_TOKENS_PER_SECOND = 4  # of speech that is fluent; the steps that are laun
 SPARE_TOKENS = 12
 AHEAD = 25  # positions behind the window, 0.5 s of silence, that a cut word may attend to
 MULTILINGUAL = 51865  # tokens; a smaller vocabulary is that of an English-only model
-
-
-class Ears(Protocol):
-    """The way of the sound to the device."""
-
-    def prepare(self, positions: int) -> Tensor:
-        """Return where the log-mel of so many positions will lie, [mels, 2 × positions]."""
-        ...
-
-    def hear(self, window: Window, positions: int) -> Tensor:
-        """Launch what fills it with a window, and return it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +77,6 @@ class CudaRecognizer:
         context: What its encoder needs to see.
         settings: Beam, task and vocabulary are taken from here; an English-only model always transcribes.
         device: Where it computes.
-        ears: Makes the way of the sound, once the model's mel bands are known.
         operations: Of the token step: the kernels on a GPU.
         precise: See `Whisper`.
         drafts: Whether what was heard before is tried first; it changes the time that greedy search takes, and no text.
@@ -107,7 +93,6 @@ class CudaRecognizer:
         context: Context,
         settings: EngineSettings,
         device: Device,
-        ears: Callable[[Device, int], Ears],
         *,
         operations: Operations = PLAIN,
         precise: Callable[[str, Linear], Linear] | None = None,
@@ -128,8 +113,8 @@ class CudaRecognizer:
             self._share = torch.ones(1, device=device.place)
             self._codes = languages(self._tokenizer)
             self._languages = torch.tensor(sorted(self._codes), dtype=torch.int64, device=device.place)
-        self._ears = ears(device, checkpoint.dims.mels)
-        self._encoding = Encoding(self._model, device, context, self._ears.prepare)
+        self._sound = Sound(device, checkpoint.dims.mels)
+        self._encoding = Encoding(self._model, device, context, self._sound.prepare)
         self._greedy = self._decoder(1)
         self._wide = self._decoder(settings.beam) if settings.beam > 1 else self._greedy
         self._draft = Draft() if drafts else None
@@ -150,7 +135,7 @@ class CudaRecognizer:
         window = replace(window, samples=window.samples[: samples(WINDOW_S)])
         positions = self._encoding.shown(len(window.samples))
         self._encoding.prepare(positions)
-        self._ears.hear(window, positions)
+        self._sound.hear(window, positions)
         self._encoding.encode(positions)
         words = self._decode(window, terms=True)
         if self._prompt.parroted(words.words):
@@ -177,7 +162,9 @@ class CudaRecognizer:
         aligned = self._aligned(decoder, order, len(opening), self._steps(window), detect=detect)
         self.counts.drafted += len(draft)
         self.counts.written += aligned.written
-        language = self._codes[aligned.language] if detect else window.language if self._multilingual else ENGLISH
+        language = (
+            self._codes.get(aligned.language, ENGLISH) if detect else window.language if self._multilingual else ENGLISH
+        )
         return self._hypothesis(window, aligned, language, aligned.certainty if detect else 1.0)
 
     def _aligned(self, decoder: _Decoder, order: Order, opening: int, steps: int, *, detect: bool) -> Aligned:

@@ -122,8 +122,8 @@ class Search:
         Returns:
             When it is there.
         """
-        if self._entered is not None:
-            self._entered.wait()
+        if self._entered is not None and not self._entered.done():
+            self._entered.wait()  # the last order is still on its way, out of the memory that this one goes into
         begin = len(order.told)
         room = self._model.dims.tokens - begin
         if room < 1 or order.longest < 1:
@@ -158,15 +158,15 @@ class Search:
 
     def finish(self) -> int:
         """Write until everything is finished; return how many steps that took."""
-        steps = 0
-        before = None
-        while True:
+        steps, before = 0, None
+        while steps < self._model.dims.tokens + 2 * ROUND:  # by then everything has; a device that failed says nothing
             self.advance()
             steps += ROUND
             now = self._device.fetch(self.finished)
             if before is not None and before.get()[0].all():
-                return steps
+                break
             before = now
+        return steps
 
     def chosen(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return the best text of each window: tokens [k, 448], how many were written [k], their log-probability [k].
@@ -284,7 +284,8 @@ class Search:
         return torch.where(ids == self._rules.marks.end, 0.0, -torch.inf)
 
     def _best(self, hidden: Tensor, forbidden: Tensor) -> tuple[Tensor, Tensor]:
-        return self._model.operations.best_token(hidden, self._model.embeddings, forbidden)
+        model = self._model
+        return model.operations.best_token(hidden, model.embeddings, forbidden, scales=model.embedding_scales)
 
     def _is_finished(self, state: Beams, ends: Tensor) -> Tensor:
         """Return bool [k]: whether enough has ended, or there is no more room."""
