@@ -10,6 +10,8 @@ from engine.whisper.cuda.dims import Precision  # noqa: E402
 from engine.whisper.cuda.layers import Linear  # noqa: E402
 from engine.whisper.cuda.model import Whisper  # noqa: E402
 from engine.whisper.cuda.precision import Fp8Linear, fp8, int8, precise  # noqa: E402
+from engine.whisper.cuda.rules import Rules  # noqa: E402
+from engine.whisper.cuda.search import Order, Search  # noqa: E402
 from engine.whisper.cuda.weights import read_checkpoint  # noqa: E402
 from engine.whisper.model_bin import read_index  # noqa: E402
 from tests.engine.whisper.cuda.comparison import (  # noqa: E402
@@ -22,6 +24,7 @@ from tests.engine.whisper.cuda.comparison import (  # noqa: E402
     states_of,
 )
 from tests.engine.whisper.cuda.published import SMALL, checkpoint_of, random_model  # noqa: E402
+from tests.whispers import DEVICE, SMALL_MARKS  # noqa: E402
 
 seeds = st.integers(0, 2**32)
 # How far the encoder and the logits may go from float32: what was seen (int8 0.6 %, FP8 3.4 %), and half more.
@@ -103,14 +106,16 @@ def test_each_rung_takes_the_layers_it_should(precision):
     assert not any("conv" in name for name in seen)
 
 
+def widened(_name, layer):
+    """Return a layer of what its int8 weights stand for."""
+    return Linear(int8(layer).widened(torch.float32), layer.bias)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_model_in_int8_computes_what_its_widened_weights_would(seed):
     """Prompt and step by step, embeddings and logits: only the weights differ from the published ones."""
     reference = random_model(SMALL, seed)
     small = Whisper(checkpoint_of(reference), CPU, torch.float32, precise=precise(Precision.INT8))
-
-    def widened(_name, layer):
-        return Linear(int8(layer).widened(torch.float32), layer.bias)
 
     wide = Whisper(checkpoint_of(reference), CPU, torch.float32, precise=widened)
     make = torch.Generator().manual_seed(seed)
@@ -130,6 +135,29 @@ def everything(model, mel, tokens):
     hidden, _ = model.read(tokens, torch.zeros(1, dtype=torch.int64), cache, memory)
     last, _ = model.step(tokens[:, -1], torch.tensor([tokens.shape[1] - 1]), cache, memory)
     return states, model.logits(hidden), model.logits(last)
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_search_writes_with_int8_what_it_writes_with_the_widened_weights(seed, beams):
+    written = [searched(make, seed, beams) for make in (lambda _name, layer: int8(layer), widened)]
+    assert written[0] == written[1]
+    assert len(written[0]) > 2
+
+
+def searched(make, seed, beams):
+    """Return what a small model writes of noise."""
+    shape = (80, 128, 1, 2, SMALL_MARKS.untimed + 41)
+    model = Whisper(checkpoint_of(random_model(shape, seed)), CPU, torch.float32, precise=make)
+    memory = model.memory(1, 60)
+    search = Search(model, DEVICE, Rules(SMALL_MARKS, model.dims.vocabulary, CPU), memory, beams=beams)
+    model.remember(torch.randn(1, 60, 128, generator=torch.Generator().manual_seed(seed)), memory)
+    memory.lengths.fill_(60)
+    search.tell(Order([41, 49], 0, 20), 0)
+    search.enter(memory)
+    search.finish()
+    tokens, lengths, _ = search.chosen()
+    return tokens[0, : int(lengths[0])].tolist()
 
 
 @pytest.mark.parametrize("precision", BOUNDS)
