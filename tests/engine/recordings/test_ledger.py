@@ -10,8 +10,6 @@ from engine.records import Doubt, Withheld, Word
 words = st.builds(Word, st.text(max_size=8), st.integers(0, 10**9), st.integers(0, 10**9), st.floats(0, 1))
 spans = st.integers(0, 10**9)
 withheld = st.builds(Withheld, spans, spans, st.text(max_size=8), st.sampled_from(Doubt))
-    Withheld, st.integers(0, 10**9), st.integers(0, 10**9), st.text(max_size=8), st.sampled_from(Doubt)
-)
 takes = st.builds(
     Heard,
     st.lists(words, max_size=4).map(tuple),
