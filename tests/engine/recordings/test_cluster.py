@@ -1,6 +1,7 @@
 """Recordings on a real Ray of this machine, with two workers: what one of them dies of costs no other recording."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -54,6 +55,7 @@ def cluster():
                 yield place.read_text().strip(), f"ray://127.0.0.1:{port}"
             finally:
                 os.killpg(head.pid, signal.SIGKILL)
+                until(lambda: shutil.rmtree(folder, ignore_errors=True) or not Path(folder).exists(), "its end", 30)
 
 
 @pytest.fixture
