@@ -125,7 +125,12 @@ def find_gpu(driver: Driver | None, lost: Lost = LOST) -> Gpu | Obstacle:
     obstacle = _seen(driver) or _lost(lost) or _installed() or _started()
     if obstacle is not None:
         return obstacle
-    return Obstacle("this version has no GPU engine")
+    from engine.whisper.cuda.loading import graphics_card  # noqa: PLC0415  # imports torch
+
+    try:
+        return graphics_card()
+    except CudaUnavailable as error:
+        return Obstacle(str(error), error.hint)
 
 
 def load_recognizer(

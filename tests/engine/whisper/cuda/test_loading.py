@@ -1,0 +1,147 @@
+"""The whole way onto a device and down the ladder, on the processor with a real model."""
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed (./run gpu test)")
+
+from desktop.known_speech import known_speech  # noqa: E402
+from engine.errors import CudaUnavailable, OutOfMemory  # noqa: E402
+from engine.records import Window  # noqa: E402
+from engine.settings import ENGLISH, EngineSettings, WindowSettings  # noqa: E402
+from engine.units import samples  # noqa: E402
+from engine.whisper.choice import Extras, load_recognizer  # noqa: E402
+from engine.whisper.cuda.host import HostDevice  # noqa: E402
+from engine.whisper.cuda.loading import TorchGpu  # noqa: E402
+from engine.whisper.cuda.operations import PLAIN  # noqa: E402
+from engine.whisper.ladder import LadderRecognizer, Lost  # noqa: E402
+from tests.material import engine  # noqa: E402
+
+torch.set_num_threads(1)
+
+SETTINGS = EngineSettings(beam=1, window=WindowSettings(cap_s=5.0))  # little to capture
+GIB = 1 << 30
+
+
+class Faulty(HostDevice):
+    """A host that fails as a GPU would, when it is told to.
+
+    Attributes:
+        fault: Raised by the next computation, once.
+    """
+
+    fault = None
+
+    def capture(self, name, function, *inputs):
+        return super().capture(name, lambda *given: (self._fail(), function(*given))[1], *inputs)
+
+    def _fail(self):
+        fault, self.fault = self.fault, None
+        if fault:
+            raise fault
+
+
+class Deaf:
+    """The plain operations while the model's numbers are checked, two rows at a time; then every token is the end.
+
+    Args:
+        end: That token.
+    """
+
+    def __init__(self, end):
+        self.end = end
+
+    def __getattr__(self, name):
+        return getattr(PLAIN, name)
+
+    def best_token(self, hidden, embedding, forbidden, **options):
+        token, logprob = PLAIN.best_token(hidden, embedding, forbidden, **options)
+        return (token, logprob) if len(hidden) == 2 else (torch.full_like(token, self.end), logprob)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return engine("tiny.en").installed
+
+
+def load(model, device, *, eight_bits=False, operations=PLAIN):
+    gpu = TorchGpu(device, operations)
+    return gpu.load(model.path, model.context, SETTINGS, eight_bits=eight_bits, clip=known_speech())
+
+
+@pytest.mark.parametrize(("memory", "float16", "eight_bits"), [(8 * GIB, True, True), (GIB, False, False)])
+def test_what_has_room_is_known_beforehand(model, memory, float16, eight_bits):
+    gpu = TorchGpu(HostDevice(memory_bytes=memory), PLAIN)
+    assert gpu.fits(model.path, model.context, SETTINGS, eight_bits=False) == float16
+    assert gpu.fits(model.path, model.context, SETTINGS, eight_bits=True) == eight_bits
+
+
+def test_between_two_sizes_8_bits_have_room_and_16_have_not(model):
+    sizes = [memory for memory in range(GIB, 3 * GIB, 16 << 20) if _fits(model, memory) == (False, True)]
+    assert sizes
+
+
+def _fits(model, memory):
+    gpu = TorchGpu(HostDevice(memory_bytes=memory), PLAIN)
+    return tuple(gpu.fits(model.path, model.context, SETTINGS, eight_bits=bits) for bits in (False, True))
+
+
+def test_a_model_that_has_no_room_is_not_loaded(model):
+    with pytest.raises(OutOfMemory, match="MiB too little free for"):
+        load(model, HostDevice(memory_bytes=GIB))
+
+
+class Uncompiled:
+    """Operations that never get to run."""
+
+    def __getattr__(self, name):
+        raise RuntimeError("Failed to find C compiler. Please specify via CC environment variable.")
+
+
+def test_torch_alone_computes_where_the_kernels_cannot(model, caplog):
+    gpu = TorchGpu(HostDevice(), Uncompiled(), PLAIN)
+    assert max(gpu.check_numbers(model.path).values()) == 0
+    assert "Uncompiled cannot be used: RuntimeError: Failed to find C compiler" in caplog.text
+
+
+def test_a_device_on_which_nothing_computes_says_what_was_wrong_last(model):
+    with pytest.raises(RuntimeError, match="C compiler"):
+        TorchGpu(HostDevice(), Uncompiled()).check_numbers(model.path)
+
+
+def test_a_device_that_hears_nothing_is_not_trusted(model):
+    with pytest.raises(CudaUnavailable, match="known speech gives no text"):
+        load(model, HostDevice(), operations=Deaf(50256))
+
+
+FAULTS = {
+    "exhausted": (
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."),
+        "the graphics card ran out of memory: captions now come from tiny.en in 8 bits on the graphics card",
+    ),
+    "lost": (
+        torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
+        "the graphics card failed: captions now come from tiny.en on the processor",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_torch_raises_in_a_window_takes_the_next_rung_and_costs_no_words(model, name):
+    fault, message = FAULTS[name]
+    device, told, clip = Faulty(), [], known_speech()
+    gpu = TorchGpu(device, PLAIN)
+    extras = Extras("tiny.en", clip=lambda: clip, tell=told.append, find_gpu=lambda: gpu, lost=Lost())
+    ladder = load_recognizer(model.path, model.context, SETTINGS, extras)
+    assert isinstance(ladder, LadderRecognizer)
+    assert (ladder.fallback, ladder.context, ladder.languages) == ("", model.context, ("en",))
+    window = Window(clip.samples[: samples(4.0)], 0, language=ENGLISH)
+    before = ladder.recognize(window)
+    device.fault = fault
+    after = ladder.recognize(window)
+    assert [failure.message for failure in told] == [message]
+    assert _plain(after) == _plain(before)
+    assert bool(device.lost) == (name == "lost")
+
+
+def _plain(hypothesis):
+    return "".join(word.text for word in hypothesis.words).lower().strip(" .,")
