@@ -22,42 +22,13 @@ from torch import Tensor
 
 from engine.errors import ModelCorrupt
 from engine.whisper.cuda.dims import HEAD, Dims, shapes
+from engine.whisper.cuda.stacked import Stored, stacked
 from engine.whisper.model_bin import DTYPES, Variable, read_index
 
 _HINT = "Fetch the model again."
 _SIDES = ("encoder", "decoder")
 _LAYER = re.compile(r"layer_\d+")
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16)
-
-# Hugging Face's name of each part of a layer; several are stacked.
-_PARTS = {
-    "self_attention/layer_norm": ("self_attn_layer_norm",),
-    "self_attention/linear_0": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-    "self_attention/linear_1": ("self_attn.out_proj",),
-    "attention/layer_norm": ("encoder_attn_layer_norm",),
-    "attention/linear_0": ("encoder_attn.q_proj",),
-    "attention/linear_1": ("encoder_attn.k_proj", "encoder_attn.v_proj"),
-    "attention/linear_2": ("encoder_attn.out_proj",),
-    "ffn/layer_norm": ("final_layer_norm",),
-    "ffn/linear_0": ("fc1",),
-    "ffn/linear_1": ("fc2",),
-    "embeddings": ("embed_tokens",),
-    "position_encodings": ("embed_positions",),
-}
-_LEAVES = {"gamma": "weight", "beta": "bias", "encodings": "weight"}
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A tensor that has not been read yet.
-
-    Attributes:
-        shape: Of it.
-        read: Reads it into main memory, as floats.
-    """
-
-    shape: tuple[int, ...]
-    read: Callable[[], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +76,7 @@ def from_published(published: Mapping[str, Stored], config: Mapping[str, Any]) -
     if "encoder_attention_heads" not in config:
         raise ValueError("its config.json does not say how many encoder_attention_heads there are")
     return _checkpoint(
-        _stacked(published), config["encoder_attention_heads"], config, config.get("suppress_tokens") or ()
+        stacked(published), config["encoder_attention_heads"], config, config.get("suppress_tokens") or ()
     )
 
 
@@ -201,53 +172,6 @@ def _published(files: Iterable[Path]) -> dict[str, Stored]:
                 raise ValueError(f"its tensor {name} is {head.get_dtype()}")
             found[name] = Stored(tuple(head.get_shape()), partial(reader.get_tensor, name))
     return found
-
-
-def _stacked(published: Mapping[str, Stored]) -> dict[str, Stored]:
-    """Return tensors by our names, the parts of each one under the other."""
-    groups: dict[str, dict[str, Stored]] = {}
-    for name, stored in published.items():
-        ours, part = _ours(name.removeprefix("model."))
-        groups.setdefault(ours, {})[part] = stored
-    return {name: _stack(name, parts) for name, parts in groups.items()}
-
-
-def _ours(published: str) -> tuple[str, str]:
-    """Return our name and which part of it: `decoder.layers.1.fc1.bias` is `decoder/layer_1/ffn/linear_0/bias`."""
-    side, _, rest = published.partition(".")
-    path, _, leaf = rest.rpartition(".")
-    layer = ""
-    if path.startswith("layers."):
-        _, number, path = path.split(".", 2)
-        layer = f"layer_{number}/"
-    block = next((ours for ours, parts in _PARTS.items() if path in parts), path)
-    for ours, theirs in _LEAVES.items():
-        norm, places = ours in {"gamma", "beta"}, ours == "encodings"
-        if leaf == theirs and (norm, places) == (block.endswith("layer_norm"), block == "position_encodings"):
-            leaf = ours
-    return f"{side}/{layer}{block}/{leaf}", path
-
-
-def _stack(name: str, parts: Mapping[str, Stored]) -> Stored:
-    _, _, block = name.rpartition("/")[0].partition("/layer_")
-    order = _PARTS.get(block.partition("/")[2], tuple(parts))
-    if len(order) == 1:
-        return parts[order[0]]
-    # Keys are published without a bias: theirs is zero.
-    absent = [part for part in order if part not in parts]
-    if any(not (name.endswith("/bias") and part.endswith("k_proj")) for part in absent):
-        raise ValueError(f"it lacks {absent[0]} of the tensor {name}")
-    first = next(iter(parts.values())).shape
-    if any(part.shape[1:] != first[1:] for part in parts.values()):
-        raise ValueError(f"the parts of its tensor {name} do not fit together")
-
-    def read() -> Tensor:
-        found = {part: stored.read() for part, stored in parts.items()}
-        empty = torch.zeros(first, dtype=next(iter(found.values())).dtype)
-        return torch.cat([found.get(part, empty) for part in order])
-
-    rows = sum(parts[part].shape[0] if part in parts else first[0] for part in order)
-    return Stored((rows, *first[1:]), read)
 
 
 def _dims(stored: Mapping[str, Stored], heads: Any, aligned: Any) -> Dims:
