@@ -205,15 +205,19 @@ class Launch:
 
         Args:
             chip: Where it runs.
-            loads: Of 16 bytes that a thread has on their way; the machine code of the products has 8 to 15.
+            loads: Of 16 bytes that a thread has on their way; the machine code of the products has 8 to 16. Where
+                several rows are multiplied, they go into shared memory ahead of use, beside as much of x.
         """
         at_once = min(self.programs, chip.processors * self.resident(chip))
-        of_a_thread = HALF * HALVES_OF_A_LOAD * loads
-        on_their_way = at_once * min(32 * self.warps * of_a_thread, self.bytes / self.programs)
+        of_a_program = max(32 * self.warps * HALF * HALVES_OF_A_LOAD * loads, self.shared / 2)
+        on_their_way = at_once * min(of_a_program, self.bytes / self.programs)
         return min(chip.bytes_per_us, on_their_way / chip.memory_us)
 
     def expected_us(self, chip: Chip) -> float:
-        """Return the forecast for one launch in a graph: the gap, a load's way, then the bytes."""
+        """Return the forecast for one launch in a graph: the gap, a load's way, then the bytes.
+
+        A norm that is taken within a product reads its row from the cache first; that is not counted.
+        """
         return chip.launch_us + chip.memory_us + self.bytes / self.bytes_per_us(chip)
 
 
