@@ -64,7 +64,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="names and terms that may come up, spelt as they should be: UTF-8, one a line, some thirty at most",
     )
-    parser.add_argument("--device", default=AUTO, choices=DEVICES, help="where to compute (default: auto)")
+    parser.add_argument(
+        "--device",
+        default=AUTO,
+        choices=DEVICES,
+        help="the graphics card if it can (auto, the default), the processor, or the graphics card only (cuda)",
+    )
     parser.add_argument(
         "--smaller",
         default=AUTO,

@@ -23,20 +23,23 @@ GIB = 1 << 30
 
 
 class Faulty(HostDevice):
-    """A host that fails as a GPU would, when it is told to.
+    """A host that fails as a GPU would, when it is told to: once.
 
     Attributes:
-        fault: Raised by the next computation, once.
+        fault: Raised by a graph.
+        after: So many graphs run before.
     """
 
-    fault = None
+    fault, after = None, 0
 
     def capture(self, name, function, *inputs):
         return super().capture(name, lambda *given: (self._fail(), function(*given))[1], *inputs)
 
     def _fail(self):
-        fault, self.fault = self.fault, None
-        if fault:
+        if self.fault and self.after:
+            self.after -= 1
+        elif self.fault:
+            fault, self.fault = self.fault, None
             raise fault
 
 
@@ -141,6 +144,18 @@ def test_what_torch_raises_in_a_window_takes_the_next_rung_and_costs_no_words(mo
     assert [failure.message for failure in told] == [message]
     assert _plain(after) == _plain(before)
     assert bool(device.lost) == (name == "lost")
+
+
+@pytest.mark.parametrize(("name", "after"), [("lost", 0), ("lost", 12), ("exhausted", 12)])
+def test_what_torch_raises_at_the_self_test_or_while_warming_up_takes_the_next_rung(model, name, after):
+    fault, message = FAULTS[name]
+    device, told = Faulty(), []
+    device.fault, device.after = fault, after
+    extras = Extras("tiny.en", tell=told.append, find_gpu=lambda: TorchGpu(device, PLAIN), lost=Lost())
+    ladder = load_recognizer(model.path, model.context, SETTINGS, extras)
+    assert [failure.message for failure in told] == [message]
+    assert device.fault is None
+    assert message.endswith(str(ladder.rung))
 
 
 def _plain(hypothesis):
