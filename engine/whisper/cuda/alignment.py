@@ -24,6 +24,7 @@ class Aligned:
         finished: Whether the search had ended; if not, the rest says nothing.
         tokens: Of the prefix and of what was written after it.
         written: How many of them were.
+        accepted: How many of these came from the draft.
         onsets: The position at which each begins, and at which the last ends.
         probabilities: Of each, by the sound alone.
         silence: The model's own probability that nobody speaks.
@@ -34,6 +35,7 @@ class Aligned:
     finished: bool
     tokens: list[int]
     written: int
+    accepted: int
     onsets: list[int]
     probabilities: list[float]
     silence: float
@@ -88,13 +90,16 @@ class Alignment:
             pending: From `fetch`.
             opening: Tokens before the text: the start, what is spoken, what is wanted, that there are no times.
         """
-        finished, silence, tokens, (length, written), matrix, probabilities, language, certainty = pending.get()
+        finished, silence, tokens, (length, written, accepted), matrix, probabilities, language, certainty = (
+            pending.get()
+        )
         count = int(length) - opening - 1
         rows = slice(opening - 1, opening + count)
         return Aligned(
             bool(finished.all()),
             tokens[opening : opening + count].tolist(),
             int(written),
+            int(accepted),
             onsets(matrix[rows]) if written and finished.all() else [],
             probabilities[rows][:count].tolist(),
             float(silence[0]),
@@ -103,7 +108,7 @@ class Alignment:
         )
 
     def _align(self, length: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the tokens [n], how many there are and how many of them were written [2], the matrix, probabilities.
+        """Return the tokens [n]; how many they are, were written, were drafted [3]; the matrix; the probabilities.
 
         Row i of the matrix is the attention of token i, which writes token i + 1; likewise the probabilities.
         """
@@ -120,4 +125,4 @@ class Alignment:
         matrix = smoothed(attention, size, torch.minimum(heard, self._memory.lengths))
         logprobs = model.logits(hidden[0])[:, : self._end].log_softmax(1)
         probabilities = logprobs.gather(1, tokens.roll(-1).clamp(max=self._end - 1)[:, None])[:, 0].exp()
-        return tokens, torch.cat([size, written]), matrix[0], probabilities
+        return tokens, torch.cat([size, written, search.accepted]), matrix[0], probabilities

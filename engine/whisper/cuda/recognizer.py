@@ -57,16 +57,20 @@ class Counts:
     """What decoding took so far.
 
     Attributes:
-        steps: Of the decoder, a token each.
+        decoded: Texts.
+        steps: Of the decoder that were launched, a token each.
         reads: How often the host waited for the device.
-        drafted: Tokens that were drafted.
         written: Tokens that were written.
+        drafted: Tokens that were drafted.
+        accepted: Of these, what stood.
     """
 
+    decoded: int = 0
     steps: int = 0
     reads: int = 0
-    drafted: int = 0
     written: int = 0
+    drafted: int = 0
+    accepted: int = 0
 
 
 class CudaRecognizer:
@@ -160,8 +164,10 @@ class CudaRecognizer:
         detect = self._multilingual and window.language == AUTO
         decoder = self._greedy if greedy else self._wide
         aligned = self._aligned(decoder, order, len(opening), self._steps(window), detect=detect)
-        self.counts.drafted += len(draft)
+        self.counts.decoded += 1
         self.counts.written += aligned.written
+        self.counts.drafted += len(draft)
+        self.counts.accepted += min(aligned.accepted, aligned.written)
         language = (
             self._codes.get(aligned.language, ENGLISH) if detect else window.language if self._multilingual else ENGLISH
         )

@@ -67,6 +67,7 @@ class Search:
     Attributes:
         finished: bool [k].
         silence: float32 [k], the model's own probability that nobody speaks.
+        accepted: int64 [k], how many tokens of its draft stand.
         told: int64 [1, 448], of the last order.
         opening: int64 [1], of the last order.
         begin: int64 [1]: where what was told last ends.
@@ -96,6 +97,7 @@ class Search:
                                 self._first_rows, beams)  # fmt: skip
             self.finished = torch.ones(windows, dtype=torch.bool, device=device.place)
             self.silence = torch.zeros(windows, device=device.place)
+            self.accepted = zeros.clone()
             self._zero = torch.zeros(1, dtype=torch.int64, device=device.place)
             # One window enters at a time, through a cache of its own where there are several.
             self._alone = windows == 1
@@ -198,8 +200,10 @@ class Search:
             self._cache.keys[:, :, :, :told].index_copy_(1, row, self._entrance.keys[:, :, :, :told])
             self._cache.values[:, :, :, :told].index_copy_(1, row, self._entrance.values[:, :, :, :told])
         finished = self._is_finished(state, self._end)
-        mine = (*self._state.tensors(), self._begins, self._ends, self._behind, self.silence, self.finished)
-        new = (*state.tensors(), self.begin, self._end, self._stop, silence, finished)
+        accepted = state.places - self.begin if self._plain else self._zero
+        mine = (self._begins, self._ends, self._behind, self.silence, self.accepted, self.finished)
+        new = (self.begin, self._end, self._stop, silence, accepted, finished)
+        mine, new = (*self._state.tensors(), *mine), (*state.tensors(), *new)
         for tensor, value in zip(mine, new, strict=True):
             tensor.index_copy_(0, self._slot, value.to(tensor.dtype))
 
