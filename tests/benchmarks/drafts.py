@@ -25,7 +25,7 @@ from tests.benchmarks.recordings import chosen
 from tests.benchmarks.replay import normalise
 from tests.material import SHARED
 
-CLIPS = ("native/jfk.flac", "ljspeech/LJ001-0001.wav", "native/libri-1088-134315-0000.wav")
+CLIPS = ("native/jfk.flac", "ljspeech/LJ001-0001.wav", "native/sense_and_sensibility_01_austen_64kb-0870.wav")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from engine.whisper.cuda.device import Device, Graph, Pending
-from engine.whisper.cuda.model import Cache, Memory, Whisper
-from engine.whisper.cuda.search import TOLD, Search
+from engine.whisper.cuda.model import Memory, Whisper
+from engine.whisper.cuda.search import TOLD, Order, Search
 from engine.whisper.cuda.timing import onsets, smoothed
 
 
@@ -44,43 +44,51 @@ class Aligned:
 
 
 class Alignment:
-    """Aligns what a search of one window has written.
+    """Aligns what a search has written in one of its windows.
 
     Args:
         model: Whose decoder it is.
         device: Where.
         search: What writes.
-        memory: Of the window.
+        memory: Of all its windows.
         end: `<|endoftext|>`.
+        language: Of each of its windows, the token int64 [k] and its probability [k].
     """
 
-    def __init__(self, model: Whisper, device: Device, search: Search, memory: Memory, end: int) -> None:
+    def __init__(
+        self, model: Whisper, device: Device, search: Search, memory: Memory, *, end: int, language: Sequence[Tensor]
+    ) -> None:
         self._model, self._device, self._search, self._memory, self._end = model, device, search, memory, end
+        self._language = tuple(language)
         self._graphs: dict[int, Graph] = {}
         with device.compute():
-            self._cache: Cache = model.cache(1)
+            self._cache = model.cache(1)
             self._zero = torch.zeros(1, dtype=torch.int64, device=device.place)
+            self._slots = torch.arange(search.windows, device=device.place).split(1)
+            self._slot = self._zero.clone()
 
     def prepare(self, length: int) -> int:
         """Capture the pass over so many tokens, and return how many it takes. Not for the live path."""
         length = min(next(size for size in TOLD if size >= length), self._model.dims.tokens)
         if length not in self._graphs:
-            self._graphs[length] = self._device.capture(f"align {length}", lambda: self._align(length))
+            self._graphs[length] = self._device.capture(f"align {length}", lambda slot: self._align(length, slot),
+                                                        self._slot)  # fmt: skip
         return length
 
-    def fetch(self, length: int, heard: int, language: Sequence[Tensor]) -> Pending:
+    def fetch(self, order: Order, steps: int, slot: int = 0) -> Pending:
         """Align, and let the result come to the host.
 
         Args:
-            length: Opening, text and end are no more tokens than this.
-            heard: Positions in which a word may lie.
-            language: Its token and its probability, [1] each.
+            order: Of the window.
+            steps: No more were made since it entered.
+            slot: Which window.
         """
-        tokens, sizes, matrix, probabilities = self._graphs[self.prepare(length)].replay()
-        search = self._search
+        longest = min(order.longest, len(order.draft) + 1 + steps)
+        length = self.prepare(len(order.told) - order.opening + longest + 1)
         with self._device.compute():
-            seen = matrix[:, :heard].contiguous()
-        return self._device.fetch(search.finished, search.silence, tokens, sizes, seen, probabilities, *language)
+            tokens, sizes, matrix, *further = self._graphs[length].replay(self._slots[slot])
+            seen = matrix[:, : min(order.heard, matrix.shape[1])].contiguous()
+        return self._device.fetch(tokens, sizes, seen, *further)
 
     @staticmethod
     def read(pending: Pending, opening: int) -> Aligned:
@@ -90,39 +98,49 @@ class Alignment:
             pending: From `fetch`.
             opening: Tokens before the text: the start, what is spoken, what is wanted, that there are no times.
         """
-        finished, silence, tokens, (length, written, accepted), matrix, probabilities, language, certainty = (
-            pending.get()
-        )
-        count = int(length) - opening - 1
+        tokens, sizes, matrix, probabilities, finished, silence, language, certainty = pending.get()
+        length, written, accepted = (int(size) for size in sizes)
+        count = length - opening - 1
         rows = slice(opening - 1, opening + count)
+        ended = bool(finished.all())
         return Aligned(
-            bool(finished.all()),
+            ended,
             tokens[opening : opening + count].tolist(),
-            int(written),
-            int(accepted),
-            onsets(matrix[rows]) if written and finished.all() else [],
+            written,
+            min(accepted, written),
+            onsets(matrix[rows]) if ended and written else [],
             probabilities[rows][:count].tolist(),
             float(silence[0]),
             int(language[0]),
             float(certainty[0]),
         )
 
-    def _align(self, length: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the tokens [n]; how many they are, were written, were drafted [3]; the matrix; the probabilities.
+    def _align(self, length: int, slot: Tensor) -> tuple[Tensor, ...]:
+        """Return tokens [n]; how many they are, were written, were drafted [3]; matrix; probabilities; the rest.
 
         Row i of the matrix is the attention of token i, which writes token i + 1; likewise the probabilities.
         """
-        search, model = self._search, self._model
-        text, written, _ = search.chosen()
-        size = search.begin - search.opening + written + 1
+        search, model, memory = self._search, self._model, self._of(slot)
+        texts, counts, _ = search.chosen()
+        text, written, opening = texts[slot], counts[slot], search.openings[slot]
+        size = search.begins[slot] - opening + written + 1
         place = torch.arange(length, device=text.device)
-        tokens = text[0, (search.opening + place).clamp(max=text.shape[1] - 1)]
+        tokens = text[0, (opening + place).clamp(max=text.shape[1] - 1)]
         tokens = torch.where(place < size - 1, tokens, self._end)
-        hidden, attention = model.read(tokens[None], self._zero, self._cache, self._memory, watch=True)
+        hidden, attention = model.read(tokens[None], self._zero, self._cache, memory, watch=True)
         if attention is None:
             raise ValueError("a model without alignment heads has no times")
-        heard = search.heard.clamp(max=attention.shape[3])
-        matrix = smoothed(attention, size, torch.minimum(heard, self._memory.lengths))
+        matrix = smoothed(attention, size, torch.minimum(search.heard[slot], memory.lengths))
         logprobs = model.logits(hidden[0])[:, : self._end].log_softmax(1)
         probabilities = logprobs.gather(1, tokens.roll(-1).clamp(max=self._end - 1)[:, None])[:, 0].exp()
-        return tokens, torch.cat([size, written, search.accepted]), matrix[0], probabilities
+        sizes = torch.cat([size, written, search.accepted[slot]])
+        told = (search.finished[slot], search.silence[slot], *(each[slot] for each in self._language))
+        return tokens, sizes, matrix[0], probabilities, *told
+
+    def _of(self, slot: Tensor) -> Memory:
+        """Return the memory of one window."""
+        memory = self._memory
+        if self._search.windows == 1:
+            return memory
+        keys, values = (each.index_select(1, slot) for each in (memory.keys, memory.values))
+        return Memory(keys, values, memory.lengths[slot])

@@ -70,8 +70,10 @@ class Search:
         accepted: int64 [k], how many tokens of its draft stand.
         told: int64 [1, 448], of the last order.
         opening: int64 [1], of the last order.
-        begin: int64 [1]: where what was told last ends.
-        heard: int64 [1], of the last order.
+        slot: int64 [1], of the last order.
+        openings: int64 [k], of the orders of all windows.
+        begins: int64 [k]: where what each was told ends.
+        heard: int64 [k], of the orders of all windows.
     """
 
     def __init__(
@@ -91,7 +93,8 @@ class Search:
         with device.compute():
             self._cache = model.cache(windows * beams)
             zeros = torch.zeros(windows, dtype=torch.int64, device=device.place)
-            self._begins, self._ends, self._behind = zeros, zeros.clone(), zeros.clone()
+            self.begins, self._ends, self._behind = zeros, zeros.clone(), zeros.clone()
+            self.openings, self.heard = zeros.clone(), zeros.clone()
             self._first_rows = torch.arange(windows, device=device.place) * beams
             self._state = begun(torch.zeros((windows, tokens), dtype=torch.int64, device=device.place), zeros + 1,
                                 self._first_rows, beams)  # fmt: skip
@@ -106,7 +109,7 @@ class Search:
             self._order = torch.zeros(tokens + FACTS, dtype=torch.int64, device=device.place)
         self.told = self._order[None, :tokens]
         facts = self._order[tokens:].split(1)
-        self.opening, self.begin, self._end, self._drafted, self._stop, self._slot, self.heard = facts
+        self.opening, self._begin, self._end, self._drafted, self._stop, self.slot, self._heard = facts
         self._written = device.page_locked((tokens + FACTS,), torch.int64)
         self._read: Event = device.mark()
         self._entered: Event | None = None
@@ -149,7 +152,7 @@ class Search:
         if self._shape not in self._enters:
             name = "enter {} with {}".format(*self._shape)
             memory = self._memory if entrance is None else entrance
-            self._enters[self._shape] = self._device.capture(name, partial(self._begin, memory, *self._shape))
+            self._enters[self._shape] = self._device.capture(name, partial(self._enter, memory, *self._shape))
         self._enters[self._shape].replay()
         self._read = self._device.mark()
 
@@ -176,49 +179,50 @@ class Search:
         The text begins behind what was told. To be called inside a capture, or inside `compute`.
         """
         if not self._plain:
-            return chosen(self._state, self._begins)
+            return chosen(self._state, self.begins)
         state = self._state
         tokens = state.tokens[:, 0]
         ended = tokens.gather(1, state.places[:, None])[:, 0] == self._rules.marks.end
-        return tokens, state.places + 1 - self._begins - ended.to(torch.int64), state.scores[:, 0]
+        return tokens, state.places + 1 - self.begins - ended.to(torch.int64), state.scores[:, 0]
 
-    def _begin(self, memory: Memory, told: int, drafts: int) -> None:
+    def _enter(self, memory: Memory, told: int, drafts: int) -> None:
         """Read what is told, choose what comes next, and put it all into the window's slot."""
         tokens = self.told[:, :told]
         hidden, attention = self._model.read(tokens, self._zero, self._entrance, memory, watch=self._watched)
         silence = self._rules.silence(self._model.logits(hidden[0, self.opening]))
-        at = (self.begin - 1 + torch.arange(drafts, device=tokens.device)).clamp(max=told - 1)
+        at = (self._begin - 1 + torch.arange(drafts, device=tokens.device)).clamp(max=told - 1)
         stopped = _peaks(attention[0, :, at].transpose(0, 1)) >= self._stop if attention is not None else None
-        state = begun(self.told, self.begin, self._slot * self._beams, self._beams)
+        state = begun(self.told, self._begin, self.slot * self._beams, self._beams)
         state = (
             self._with_draft(state, hidden[0, at], stopped)
             if self._plain
-            else self._widened(state, hidden[0, at[:1]], self.begin, self._slot * self._beams, stopped)
+            else self._widened(state, hidden[0, at[:1]], self._begin, self.slot * self._beams, stopped)
         )
         if not self._alone:
-            row = self._slot * self._beams
+            row = self.slot * self._beams
             self._cache.keys[:, :, :, :told].index_copy_(1, row, self._entrance.keys[:, :, :, :told])
             self._cache.values[:, :, :, :told].index_copy_(1, row, self._entrance.values[:, :, :, :told])
         finished = self._is_finished(state, self._end)
-        accepted = state.places - self.begin if self._plain else self._zero
-        mine = (self._begins, self._ends, self._behind, self.silence, self.accepted, self.finished)
-        new = (self.begin, self._end, self._stop, silence, accepted, finished)
-        mine, new = (*self._state.tensors(), *mine), (*state.tensors(), *new)
+        accepted = state.places - self._begin if self._plain else self._zero
+        mine = (self.begins, self._ends, self._behind, self.openings, self.heard)
+        new = (self._begin, self._end, self._stop, self.opening, self._heard)
+        mine = (*self._state.tensors(), *mine, self.silence, self.accepted, self.finished)
+        new = (*state.tensors(), *new, silence, accepted, finished)
         for tensor, value in zip(mine, new, strict=True):
-            tensor.index_copy_(0, self._slot, value.to(tensor.dtype))
+            tensor.index_copy_(0, self.slot, value.to(tensor.dtype))
 
     def _with_draft(self, state: Beams, hidden: Tensor, stopped: Tensor | None) -> Beams:
         """Return what a row has written once it has read its draft."""
         written, logprobs = self._best(hidden, self._rules.always)
         first, first_logprob = self._best(hidden[:1], self._rules.first)
         written, logprobs = torch.cat([first, written[1:]]), torch.cat([first_logprob, logprobs[1:]])
-        at = self.begin + torch.arange(len(written), device=written.device)
+        at = self._begin + torch.arange(len(written), device=written.device)
         drafted = self.told[0, at.clamp(max=self.told.shape[1] - 1)]
         count = accepted(drafted, self._drafted, written, stopped)
         if stopped is not None:
             written = torch.where(stopped, self._rules.marks.end, written)
             logprobs = logprobs.masked_fill(stopped, 0.0)
-        place = self.begin + count
+        place = self._begin + count
         score = (logprobs * (torch.arange(len(logprobs), device=logprobs.device) <= count)).sum(0)
         tokens = state.tokens.scatter(2, place[:, None, None], written[count][:, None, None])
         return Beams(tokens, state.rows, place, score[None, None], *state.tensors()[4:])
@@ -237,7 +241,7 @@ class Search:
         new = (
             self._followed(old, hidden, stopped)
             if self._plain
-            else self._widened(old, hidden, self._begins, self._first_rows, stopped)
+            else self._widened(old, hidden, self.begins, self._first_rows, stopped)
         )
         finished = self.finished
         for mine, value in zip(old.tensors(), new.tensors(), strict=True):
