@@ -36,7 +36,7 @@ OURS = "undertext"
 PEERS = ("sequential", "sequential, VAD", "batched")
 CLIPS = ("native", "ljspeech", "read_pm", "speechocean")
 MORE_SHAPES = {"tiny": Shape(4, 384, 6), "base": Shape(6, 512, 8)}
-PROGRAM = Path(sys.executable).with_name("undertext")
+ROOT = Path(__file__).parents[2]
 BATCH = 8  # faster-whisper's own
 
 
@@ -91,7 +91,7 @@ def ours(model: Path, files: Sequence[Path], threads: int, language: str) -> Run
     with tempfile.TemporaryDirectory() as home:
         out = Path(home) / "out"
         words = ["transcribe", *files, "--output", out, "--model", model, "--threads", threads, "--language", language]
-        run = _measured(OURS, [PROGRAM, *words], {"UNDERTEXT_HOME": home})
+        run = _measured(OURS, [sys.executable, ROOT / "main.py", *words], {"UNDERTEXT_HOME": home})
         run.texts = [(out / f"{path.stem}.txt").read_text(encoding="utf-8") for path in files]
     return run
 
@@ -111,7 +111,7 @@ def _measured(way: str, command: Sequence[object], environment: dict[str, str]) 
     began = time.perf_counter()
     env = {key: value for key, value in os.environ.items() if key not in {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}}
     process = subprocess.Popen(
-        list(map(str, command)), env=env | environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        list(map(str, command)), cwd=ROOT, env=env | environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     said = process.stderr.read() if process.stderr else b""
     _, status, usage = os.wait4(process.pid, 0)
@@ -213,6 +213,7 @@ def main() -> None:
     if options.peer:
         transcribe_as_peer(options.peer)
         return
+    options.json = options.json and options.json.absolute()
     with tempfile.TemporaryDirectory() as folder:
         measured = []
         chosen = list(sets(options.audio, Path(folder), options.minutes, options.limit, options.sets))
