@@ -79,7 +79,7 @@ class CpuRecognizer:
         folder: `config.json`, `model.bin`, `tokenizer.json` and a vocabulary.
         context: What the model's encoder needs to see.
         settings: Threads, beam, task and vocabulary are taken from here; an English-only model always transcribes.
-        searches: So many threads may use it at the same time, a core each; 0 for one that may take several cores.
+        searches: How many threads may use it at the same time, and how many cores each of them takes.
 
     Raises:
         SettingsError: The vocabulary does not fit.
@@ -87,7 +87,9 @@ class CpuRecognizer:
         ModelTooLarge: It does not fit into memory.
     """
 
-    def __init__(self, folder: Path, context: Context, settings: EngineSettings, *, searches: int = 0) -> None:
+    def __init__(
+        self, folder: Path, context: Context, settings: EngineSettings, *, searches: tuple[int, int] | None = None
+    ) -> None:
         tune_allocator()
         widen_vectors()
         self.context = context
@@ -95,13 +97,14 @@ class CpuRecognizer:
         self._translates = settings.task == TRANSLATE
         self._tokenizer = Tokenizer(folder)
         self._prompt = Prompt(self._tokenizer, settings.vocabulary)
+        at_once, cores = searches or (1, settings.threads or _threads(context))
         try:
             self._model = ctranslate2.models.Whisper(
                 str(folder),
                 device="cpu",
                 compute_type="int8",
-                inter_threads=searches or 1,
-                intra_threads=1 if searches else settings.threads or _threads(context),
+                inter_threads=at_once,
+                intra_threads=cores,
             )
         except MemoryError as error:
             raise ModelTooLarge(f"{folder.name} does not fit into memory", hint="Choose a smaller model.") from error

@@ -200,7 +200,7 @@ def main() -> None:
     parser.add_argument("models", nargs="*", default=[])
     parser.add_argument("--audio", type=Path)
     parser.add_argument("--sets", nargs="+", default=["clips", "long", "joined"], choices=("clips", "long", "joined"))
-    parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=PEERS)
+    parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=PEERS)
     parser.add_argument("--minutes", type=float, default=60, help="length of the joined recording")
     parser.add_argument("--limit", type=int, default=0, help="clips of a group; 0 takes all")
     parser.add_argument("--rounds", type=int, default=2)

@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.errors import OutOfMemory
 from engine.records import Window
 from engine.settings import EngineSettings
 from engine.units import samples
 from engine.whisper.batch import BatchRecognizer, OneByOne
-from engine.whisper.cpu_batch import CpuBatchRecognizer
+from engine.whisper.cpu_batch import KEPT, SHARE, TOGETHER, CpuBatchRecognizer, shares
 from tests.benchmarks.recordings import load
 from tests.material import engine, recording
 
@@ -29,6 +31,19 @@ def batches(request):
     recognizer = CpuBatchRecognizer(installed.path, installed.context, EngineSettings(threads=2))
     yield recognizer
     recognizer.close()
+
+
+@given(st.integers(1, 128), st.integers(0, 4 << 30), st.integers(1 << 28, 1 << 40))
+def test_searches_share_the_cores_and_a_part_of_the_memory(cores, weights, memory):
+    searches, together = shares(cores, weights, memory)
+    assert 1 <= searches <= cores
+    assert 1 <= together <= TOGETHER
+    assert searches * together * KEPT * weights <= max(SHARE * memory, KEPT * weights)
+
+
+def test_a_small_machine_hears_a_large_model_window_by_window():
+    assert shares(2, 39 << 20, 8 << 30) == (2, TOGETHER)
+    assert shares(4, 1560 << 20, 8 << 30) == (2, 1)
 
 
 def test_it_keeps_the_protocol(batches):
