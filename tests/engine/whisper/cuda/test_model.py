@@ -5,13 +5,21 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)")
 
 from engine.whisper.cuda.model import Whisper  # noqa: E402
-from tests.engine.whisper.cuda.comparison import CPU, compared_at_random, distance  # noqa: E402
+from tests.engine.whisper.cuda.comparison import CPU, LAYERS, compared_at_random, distance  # noqa: E402
 from tests.engine.whisper.cuda.published import POSITIONS, SHAPES, SMALL, checkpoint_of, random_model  # noqa: E402
 
 
-@pytest.mark.parametrize("name", SHAPES)
-def test_every_published_shape_computes_what_the_reference_does_with_2_layers_a_side(name):
-    found = compared_at_random(SHAPES[name], torch.float32)
+def cut():
+    """Return the published shapes by their names; those that are one when their layers are cut, once."""
+    names = {}
+    for name, (mels, width, _, _, vocabulary) in SHAPES.items():
+        names.setdefault((mels, width, LAYERS, LAYERS, vocabulary), []).append(name)
+    return [pytest.param(shape, id=", ".join(found)) for shape, found in names.items()]
+
+
+@pytest.mark.parametrize("shape", cut())
+def test_every_published_shape_computes_what_the_reference_does_with_2_layers_a_side(shape):
+    found = compared_at_random(shape, torch.float32)
     assert max(found.values()) < 1e-5, found
 
 
@@ -23,8 +31,10 @@ def test_small_models_of_any_weights_compute_what_the_reference_does(seed):
 
 # bfloat16 has 8 bits. The reference itself, computed in bfloat16, ends as far away: 1.4 % on tiny.en, 2.6 % on base;
 # its rounded weights alone are 0.6 % of that, a residual stream in float32 would save a tenth of the rest.
-@pytest.mark.parametrize(("dtype", "bound"), [(torch.float16, 5e-3), (torch.bfloat16, 3e-2)], ids=str)
-@pytest.mark.parametrize("name", ["tiny.en", "base", "large-v3-turbo"])
+@pytest.mark.parametrize(
+    ("name", "dtype", "bound"),
+    [("tiny.en", torch.float16, 5e-3), ("large-v3-turbo", torch.float16, 5e-3), ("tiny.en", torch.bfloat16, 3e-2)],
+)
 def test_half_precision_stays_near_the_reference(name, dtype, bound):
     found = compared_at_random(SHAPES[name], dtype)
     assert max(found.values()) < bound, found

@@ -39,8 +39,7 @@ def test_real_models_compute_what_the_reference_does(name):
     assert max(found.values()) < 1e-5, found
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("name", ["float16 tiny.en", "live"])
+@pytest.mark.parametrize(("name", "dtype"), [("live", torch.float16), ("float16 tiny.en", torch.bfloat16)], ids=str)
 def test_real_models_in_half_precision_stay_near_the_reference(name, dtype):
     bound = {torch.float16: 3e-3, torch.bfloat16: 4e-2}[dtype]
     with torch.inference_mode():
@@ -53,7 +52,7 @@ def test_real_models_in_half_precision_stay_near_the_reference(name, dtype):
     [
         ("float16 tiny.en", torch.float32, CLIPS[:1] + CLIPS[3:]),
         ("float16 tiny.en", torch.float16, CLIPS[:1]),
-        ("live", torch.float32, CLIPS[1:]),
+        ("live", torch.float32, CLIPS[1:3]),
         ("live", torch.float16, CLIPS[:1]),
         ("base", torch.float32, CLIPS[:1]),
     ],
