@@ -204,7 +204,7 @@ def _alignment_heads(aligned: Any, layers: int, heads: int) -> tuple[tuple[int, 
     pairs = tuple((layer, head) for layer, head in (_whole(pair, "alignment_heads") for pair in aligned))
     if any(layer >= layers or head >= heads for layer, head in pairs):
         raise ValueError(f"its alignment_heads lie outside of {layers} layers of {heads} heads")
-    return pairs
+    return tuple(sorted(pairs))  # by layer, as the decoder hands their attention out
 
 
 def _whole(numbers: Any, what: str) -> tuple[int, ...]:

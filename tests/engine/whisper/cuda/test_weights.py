@@ -26,7 +26,7 @@ from ctranslate2.converters.transformers import WhisperLoader  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
 TINY = (80, 64, 1, 1, 40)  # of which every byte can be turned
-ALIGNED, SUPPRESSED = [[1, 0], [2, 1]], [1, 2, 7]
+ALIGNED, SUPPRESSED = [[2, 1], [1, 0]], [1, 2, 7]  # in no order: read by layer
 TYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 # ‖Δ‖/‖tensor‖ of the worst tensor; int8 as CTranslate2 rounds it, int16 with its one scale a matrix.
 QUANTISED = {"int8": 5e-3, "int8_float32": 5e-3, "int8_float16": 5e-3, "int8_bfloat16": 5e-3, "int16": 1e-3}
