@@ -98,6 +98,11 @@ class Engine:
         """The loaded model, for whole recordings; raises as `recognizer`."""
         return load_batch_recognizer(self.installed.path, self.installed.context, self.settings)
 
+    def close(self) -> None:
+        """Give up what waits for the recogniser of whole recordings, if it was loaded."""
+        if "batch_recognizer" in self.__dict__:
+            self.batch_recognizer.close()
+
     @property
     def identity(self) -> dict[str, Any]:
         """What the words of a recording hang on, as JSON can say it; raises as `installed`."""

@@ -6,7 +6,9 @@ What was done is left alone, what was broken off goes on where it was: the same 
 import argparse
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import NoReturn
 
 from desktop import paths
 from desktop.terminal.caption import make_folder, terms
@@ -94,14 +96,15 @@ def run(options: argparse.Namespace) -> int:
         return Transcriber(engine.batch_recognizer, options.language)
 
     meter = Meter({place: _size(place.recording) for place in found})
-    with view(meter) as show:
-        try:
-            for report in deliver(found, order, paths.recordings(), crew):
+    try:
+        with view(meter) as show, closing(deliver(found, order, paths.recordings(), crew)) as reports:
+            for report in reports:
                 show.report(report)
-        except KeyboardInterrupt:
-            show.note("stopped. What is finished is kept: the same command goes on from there")
-            _leave()
-        show.note(meter.summary())
+            show.note(meter.summary())
+    except KeyboardInterrupt:
+        _leave()
+    finally:
+        engine.close()
     return 1 if meter.failed else 0
 
 
@@ -129,8 +132,12 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _leave() -> None:
+def _leave() -> NoReturn:
     """End at once: a search that has begun cannot be broken off, and nothing hangs on its end."""
     sys.stdout.flush()
-    sys.stderr.flush()
+    print(
+        "undertext: stopped. What is finished is kept: the same command goes on from there.",
+        file=sys.stderr,
+        flush=True,
+    )
     os._exit(INTERRUPTED)

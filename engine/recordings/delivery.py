@@ -4,7 +4,7 @@ A transcript is written when its recording is done, wholly or not at all. What l
 here, or was changed since, is left as it is.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -77,7 +77,9 @@ class Order:
     again: bool = False
 
 
-def deliver(places: Iterable[Place], order: Order, ledgers: Path, crew: Callable[[], Crew]) -> Iterator[Report]:
+def deliver(
+    places: Iterable[Place], order: Order, ledgers: Path, crew: Callable[[], Crew]
+) -> Generator[Report, None, None]:
     """Yield what becomes of each recording.
 
     Args:
