@@ -93,25 +93,30 @@ def states(name, clip, start_s=0.0, stop_s=30.0):
 @cache
 def openai(name, positions):
     """Return openai-whisper's model over the same weights, which is given encoder states of so many positions."""
+    return openai_model(folder(name), positions)
+
+
+def openai_model(folder, positions=1500):
+    """Return openai-whisper's model over the weights of a folder."""
     whispers = pytest.importorskip("whisper.model", reason="openai-whisper is not installed (extra dev)")
     import re
 
     from tests.reference import whisper
 
-    reference = whisper(folder(name), positions)
-    dims = model(name).dims
+    reference = whisper(folder, positions)
+    config, heads = reference.config, reference.config.encoder_attention_heads
     theirs = whispers.Whisper(
         whispers.ModelDimensions(
-            dims.mels,
+            config.num_mel_bins,
             positions,
-            dims.width,
-            dims.heads,
-            dims.encoder_layers,
-            dims.vocabulary,
-            dims.tokens,
-            dims.width,
-            dims.heads,
-            dims.decoder_layers,
+            config.d_model,
+            heads,
+            config.encoder_layers,
+            config.vocab_size,
+            config.max_target_positions,
+            config.d_model,
+            heads,
+            config.decoder_layers,
         )
     )
     state = {}

@@ -158,7 +158,7 @@ class Device(Protocol):
         ...
 
     def range(self, name: str) -> AbstractContextManager[None]:
-        """Name what is launched inside, for profilers (NVTX)."""
+        """Name what is launched inside, for profilers (NVTX). `upload`, `fetch` and every replay are named already."""
         ...
 
     def finish(self) -> None:

@@ -56,7 +56,7 @@ class CudaDevice:
         check_upload(source, target)
         if not source.is_pinned():
             raise ValueError("only page-locked memory can be uploaded without waiting")
-        with self._guard(), torch.cuda.stream(self._copy):
+        with self._guard(), self.range("upload"), torch.cuda.stream(self._copy):
             self._follow(self._copy, after)
             target.copy_(source, non_blocking=True)
             target.record_stream(self._copy)
@@ -80,7 +80,7 @@ class CudaDevice:
         The buffers come from torch's cache of page-locked memory, which keeps one until the copies from and to it that
         are under way have ended.
         """
-        with self.compute():
+        with self.range("fetch"), self.compute():
             buffers = tuple(torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True) for tensor in tensors)
             for buffer, tensor in zip(buffers, tensors, strict=True):
                 buffer.copy_(tensor.detach(), non_blocking=True)
@@ -173,7 +173,7 @@ class _CudaGraph:
         self._graph = graph
 
     def replay(self, *arguments: Tensor) -> tuple[Tensor, ...]:
-        with self._device.compute():
+        with self._device.range(self.name), self._device.compute():
             if arguments:
                 self._call.take(arguments)
             self._graph.replay()

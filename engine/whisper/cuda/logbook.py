@@ -1,14 +1,15 @@
 """What a recording device writes down, and the rules that it holds a program to while it does."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from engine.whisper.cuda.buffers import Buffer, Buffers, Bytes, Kind, changed
-from engine.whisper.cuda.order import HOST, Access, Act, faults
+from engine.whisper.cuda.order import HOST, Access, Act, Range, faults
 from engine.whisper.cuda.watching import Launch
 
 COMPUTE = "compute"
@@ -39,6 +40,7 @@ class Logbook:
         complaints: What no order of the acts can mend.
         lane: On which torch launches now.
         run: The run of a captured function that is going on.
+        ranges: That are open, the outermost first.
         waits: What the host waited for in this update; None outside.
     """
 
@@ -47,6 +49,8 @@ class Logbook:
         self.complaints: list[str] = []
         self.lane = DEFAULT
         self.run: Run | None = None
+        self.ranges: list[Range] = []
+        self._ranges = 0
         self.waits: list[str] | None = None
         self._buffers = Buffers()
         self._staging: list[tuple[str, Bytes, Bytes]] = []  # page-locked: name, memory, what was seen in it last
@@ -78,11 +82,21 @@ class Logbook:
         """Return what touching a tensor touches."""
         return self._buffers.access(tensor, writes=writes)
 
+    @contextmanager
+    def range(self, name: str) -> Iterator[None]:
+        """Log what is inside as part of a range."""
+        self._ranges += 1
+        self.ranges.append(Range(name, self._ranges))
+        try:
+            yield
+        finally:
+            self.ranges.pop()
+
     def event(self, lane: str, name: str, accesses: tuple[Access, ...] = (), after: Sequence[int] = ()) -> int:
         """Log an act that can be waited for, and return its number."""
         self._see_host_writes()
         self._events += 1
-        self.acts.append(Act(lane, name, accesses, tuple(after), self._events))
+        self.acts.append(Act(lane, name, accesses, tuple(after), self._events, within=tuple(self.ranges)))
         return self._events
 
     def wait(self, name: str, events: Sequence[int]) -> None:
@@ -96,7 +110,7 @@ class Logbook:
     def know(self, name: str, events: Sequence[int]) -> None:
         """Log that the host knows of events, without having waited."""
         self._see_host_writes()
-        self.acts.append(Act(HOST, name, after=tuple(events)))
+        self.acts.append(Act(HOST, name, after=tuple(events), within=tuple(self.ranges)))
 
     def refuse_in_graph(self, name: str) -> None:
         """Complain if a captured function is running."""
@@ -128,7 +142,7 @@ class Logbook:
             self._see_host_writes()
         self._events += 1
         lane, makes = HOST if on_host else self.lane, tuple(buffer.name for buffer in made)
-        self.acts.append(Act(lane, launch.name, accesses, (), self._events, makes))
+        self.acts.append(Act(lane, launch.name, accesses, (), self._events, makes, tuple(self.ranges)))
         if self.run is not None:
             self._hold(self.run, launch, accesses, made, on_host=on_host)
         if (launch.waits and not on_host) or (len(sides) > 1 and self._blocks(launch, touched)):
@@ -171,5 +185,6 @@ class Logbook:
     def _see_host_writes(self) -> None:
         for name, memory, seen in self._staging:
             if written := changed(seen, memory):
-                self.acts.append(Act(HOST, "host write", (Access(name, written, writes=True),)))
+                access = Access(name, written, writes=True)
+                self.acts.append(Act(HOST, "host write", (access,), within=tuple(self.ranges)))
                 seen[:] = memory

@@ -37,6 +37,14 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class Range:
+    """A span of the program that has a name; the number tells it from others of that name."""
+
+    name: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
     """One thing that a stream or the host does.
 
@@ -47,6 +55,7 @@ class Act:
         after: Events that must have happened first.
         event: What it is an event of, if anybody may wait for it; each number is used once.
         makes: Buffers that begin here, with nothing in them. All others begin before the program, filled.
+        within: Ranges in which it was started, the outermost first; for pictures.
     """
 
     lane: str
@@ -55,6 +64,7 @@ class Act:
     after: tuple[int, ...] = ()
     event: int | None = None
     makes: tuple[str, ...] = ()
+    within: tuple[Range, ...] = ()
 
 
 Clock: TypeAlias = dict[str, int]  # acts of each lane that have surely happened

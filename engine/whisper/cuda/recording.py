@@ -20,7 +20,7 @@ work with numpy is not; nor is a Triton kernel, so that the plain operations mus
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Self
 
 import torch
@@ -102,7 +102,7 @@ class RecordingDevice:
         self._log.refuse_in_graph("upload")
         if not self._log.is_page_locked(source):
             raise ValueError("only page-locked memory can be uploaded without waiting")
-        with self._watch.shut():
+        with self.range("upload"), self._watch.shut():
             self._host.upload(source, target)
             accesses = (self._log.access(source), self._log.access(target, writes=True))
             return _Event(self._log, self._log.event(COPY, "upload", accesses, _numbers(after)))
@@ -128,7 +128,7 @@ class RecordingDevice:
     def fetch(self, *tensors: Tensor) -> Pending:
         """Copy, and log it on the compute stream."""
         self._log.refuse_in_graph("fetch")
-        with self._watch.shut():
+        with self.range("fetch"), self._watch.shut():
             arrays = self._host.fetch(*tensors).get()
             reads = tuple(self._log.access(tensor) for tensor in tensors)
             return _Fetched(arrays, _Event(self._log, self._log.event(COMPUTE, "fetch", reads)))
@@ -136,14 +136,14 @@ class RecordingDevice:
     def capture(self, name: str, function: Function, *inputs: Tensor) -> Graph:
         """Run a function once, and hold that run and all replays to what a graph can do."""
         self.finish()
-        with self.compute():
+        with self.range(f"capture {name}"), self.compute():
             graph = _Graph(self, self._log, name, function, inputs)
         self.finish()
         return graph
 
-    def range(self, name: str) -> AbstractContextManager[None]:  # noqa: ARG002  # there is no profiler
-        """Name nothing."""
-        return nullcontext()
+    def range(self, name: str) -> AbstractContextManager[None]:
+        """Log the name with what is inside."""
+        return self._log.range(name)
 
     def finish(self) -> None:
         """Log that the host waits for all streams."""
@@ -208,7 +208,7 @@ class _Graph:
 
     def replay(self, *arguments: Tensor) -> tuple[Tensor, ...]:
         self._log.refuse_in_graph("replay")
-        with self._device.compute():
+        with self._device.range(self.name), self._device.compute():
             if arguments:
                 self._call.take(arguments)
             self._run = Run(self.name)

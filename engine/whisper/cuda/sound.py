@@ -139,7 +139,7 @@ class Sound:
         place = _Place(start, len(sound), max(0, (len(sound) - N_FFT // 2) // HOP + 1))
         rows = [self._given_for(place), *self._missing(place)]
         ready = self._bring(sound[len(sound) - fresh :], rows)
-        with self._device.compute(ready):
+        with self._device.range("mel"), self._device.compute(ready):
             for n in range(1, len(rows)):
                 self._compute_frames.replay(self._control[n])
             self._windows[positions][0].replay(self._control[0])
