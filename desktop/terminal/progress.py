@@ -36,49 +36,57 @@ class Meter:
     def __init__(self, sizes: Mapping[Place, int], began_s: float | None = None) -> None:
         self._sizes = {place: max(1, size) for place, size in sizes.items()}
         self._began_s = time.monotonic() if began_s is None else began_s
-        self._bytes = dict.fromkeys(self._sizes, 0.0)
-        self._sound_s: dict[Place, float] = {}
+        self._total = float(sum(self._sizes.values()))
+        self._bytes = self._sound_s = 0.0
+        self._now: dict[Place, tuple[float, float]] = {}  # bytes and seconds of what is on its way
         self._skipped = self._done = 0
         self.failed = 0
 
     def take(self, report: Report) -> None:
         """Count what a report says."""
-        place, size = report.place, self._sizes[report.place]
         match report:
             case delivery.Progress():
-                self._sound_s[place] = seconds(report.done)
-                if report.length:
-                    self._bytes[place] = size * min(1.0, report.done / report.length)
-                return
+                share = min(1.0, report.done / report.length) if report.length else 0.0
+                self._move(report.place, share, report.done - report.before)
             case Delivered():
-                self._sound_s[place] = seconds(report.length)
+                self._move(report.place, 1.0, report.length - report.before)
+                del self._now[report.place]
                 self._done += 1
             case Skipped():
+                self._leave_out(report.place)
                 self._skipped += 1
             case Failed():
+                self._leave_out(report.place)
                 self.failed += 1
-        if isinstance(report, Delivered):
-            self._bytes[place] = size
-        else:  # it took no time, so it counts for nothing
-            self._bytes[place] = self._sizes[place] = 0
+
+    def _move(self, place: Place, share: float, heard: int) -> None:
+        before = self._now.get(place, (0.0, 0.0))
+        now = self._now[place] = self._sizes[place] * share, seconds(heard)
+        self._bytes += now[0] - before[0]
+        self._sound_s += now[1] - before[1]
+
+    def _leave_out(self, place: Place) -> None:
+        """What was not heard to its end takes no time from now on."""
+        self._bytes -= self._now.pop(place, (0.0, 0.0))[0]
+        self._total -= self._sizes[place]
 
     @property
     def fraction(self) -> float:
         """How much is done, 0..1."""
-        return sum(self._bytes.values()) / max(1, sum(self._sizes.values()))
+        return self._bytes / self._total if self._total > 0 else 1.0
 
     def speed(self, now_s: float | None = None) -> float:
         """Return seconds of sound a second."""
-        return sum(self._sound_s.values()) / max(1e-3, self._spent_s(now_s))
+        return self._sound_s / max(1e-3, self._spent_s(now_s))
 
     def left_s(self, now_s: float | None = None) -> float | None:
         """Return how many seconds it will take; None while nobody can tell."""
         done = self.fraction
-        return self._spent_s(now_s) * (1 - done) / done if done else None
+        return self._spent_s(now_s) * max(0.0, 1 - done) / done if done > 0 else None
 
     def summary(self, now_s: float | None = None) -> str:
         """Return all of it in a sentence."""
-        heard_s = sum(self._sound_s.values())
+        heard_s = self._sound_s
         parts = [f"{_count(self._done, 'recording')} transcribed"]
         if heard_s:
             parts[0] += (

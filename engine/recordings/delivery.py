@@ -30,21 +30,23 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """So many samples of a recording are done; `length` is how many it says it has, or None."""
+    """So many samples are done, the first of them `before`; `length` is how many the recording says it has, or None."""
 
     place: Place
     done: int
     length: int | None
+    before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """Its transcript is written to `outputs`; `length` is that of the recording in samples."""
+    """Its transcript is written to `outputs`; `length` is that of the recording in samples, the first done `before`."""
 
     place: Place
     outputs: tuple[Path, ...]
     transcript: Transcript
     length: int
+    before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ def _transcribed(places: Sequence[Place], order: Order, ledgers: Path, crew: Cre
         for report in crew.transcribe(jobs()):
             place, ledger = begun[report.job]
             if isinstance(report, Advanced):
-                yield Progress(place, report.done, report.length)
+                yield Progress(place, report.done, report.length, report.before)
                 continue
             del begun[report.job]
             with closing(ledger):
@@ -172,4 +174,4 @@ def _written(place: Place, ledger: Ledger, finished: Finished, order: Order) -> 
         return Failed(place, TranscriptError(f"{place.target.parent} cannot be made ({error.strerror})", hint=hint))
     except EngineError as error:
         return Failed(place, error)
-    return Delivered(place, outputs, transcript, finished.length)
+    return Delivered(place, outputs, transcript, finished.length, finished.before)

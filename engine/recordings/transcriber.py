@@ -64,20 +64,22 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """So many samples of a file are done; `length` is what the file says it has, or None."""
+    """So many samples of a file are done, the first of them `before`; `length` is what the file says, or None."""
 
     job: Job
     done: int
     length: int | None
+    before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A file is done: its takes in order, and its length in samples."""
+    """A file is done: its takes in order, and its length in samples, the first of which were done `before`."""
 
     job: Job
     heard: tuple[Heard, ...]
     length: int
+    before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +141,14 @@ class Transcriber:
     def _takes(self, jobs: Iterable[Job]) -> "Iterator[tuple[_Recording, Take | None]]":
         """Yield the takes of each file that are not kept yet, and None when there are no more."""
         for job in jobs:
-            recording = _Recording(job, self._language)
+            recording, kept = _Recording(job, self._language), len(job.keeper.finished)
             try:
                 with closing(Listening(job.path, self._detector, LENGTHS)) as listening:
                     recording.length = listening.length
                     for take in listening.takes():
-                        if take.number >= len(job.keeper.finished):
+                        if take.number < kept:
+                            recording.before = take.whole[1]
+                        else:
                             yield recording, take
                         if recording.error is not None:
                             break
@@ -189,10 +193,10 @@ class Transcriber:
         if again is not None:
             self._ask(waiting, recording, again)
         if len(recording.heard_takes) > before:
-            yield Advanced(recording.job, recording.done, recording.length)
+            yield Advanced(recording.job, recording.done, recording.length, recording.before)
         if recording.fed and not recording.entries:
             recording.over = True
-            yield Finished(recording.job, tuple(recording.heard_takes), recording.heard)
+            yield Finished(recording.job, tuple(recording.heard_takes), recording.heard, recording.before)
 
 
 @dataclass(eq=False)
@@ -211,6 +215,7 @@ class _Recording:
         entries: The takes that are not final, in order.
         heard_takes: What became of the others.
         done: Where the last of those ends.
+        before: Where the last of those ends that were kept already.
         length: Samples, as the file says.
         heard: Samples, once all are decoded.
         fed: There are no more takes to come.
@@ -222,7 +227,7 @@ class _Recording:
         self.job = job
         self.entries: list[_Entry] = []
         self.heard_takes: list[Heard] = list(job.keeper.finished)
-        self.done = 0
+        self.done = self.before = 0
         self.length: int | None = None
         self.heard = 0
         self.fed = self.over = False

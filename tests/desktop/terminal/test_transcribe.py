@@ -261,3 +261,11 @@ def test_time_left_goes_by_what_is_left_to_do():
         "2 recordings transcribed: 0:01:50 of sound in 0:00:11, 10.0 × real time; "
         "1 recording done before (--again does them again); 1 recording failed"
     )
+
+
+def test_what_was_done_by_an_earlier_run_makes_this_one_no_faster():
+    meter = Meter({place("talk"): 100}, began_s=0.0)
+    meter.take(Progress(place("talk"), samples(60), samples(100), samples(50)))
+    assert (meter.fraction, meter.speed(10.0)) == (pytest.approx(0.6), pytest.approx(1.0))
+    meter.take(Delivered(place("talk"), (), Transcript(Header("", "", None, "", "")), samples(100), samples(50)))
+    assert (meter.fraction, meter.speed(10.0)) == (1.0, pytest.approx(5.0))
