@@ -29,6 +29,7 @@ ROUND = 4  # steps between two looks at what is finished
 TOLD = (32, 64, 128, 256, 448)  # lengths that what is told is padded to: a graph each
 DRAFTS = (1, 16, LONGEST + 1)  # places at which a token is chosen in that pass
 FAR = 1 << 30
+SHEETS = 8  # orders that may be on their way
 FACTS = 7  # numbers beside the tokens of an order
 
 
@@ -110,9 +111,10 @@ class Search:
         self.told = self._order[None, :tokens]
         facts = self._order[tokens:].split(1)
         self.opening, self._begin, self._end, self._drafted, self._stop, self.slot, self._heard = facts
-        self._written = device.page_locked((tokens + FACTS,), torch.int64)
+        self._sheets = [device.page_locked((tokens + FACTS,), torch.int64) for _ in range(SHEETS)]
+        self._brought: list[Event | None] = [None] * SHEETS
+        self._sheet = 0
         self._read: Event = device.mark()
-        self._entered: Event | None = None
         self._enters: dict[tuple[int, int], Graph] = {}
         self._step = device.capture(f"step {windows} x {beams}", self._advance)
 
@@ -127,8 +129,10 @@ class Search:
         Returns:
             When it is there.
         """
-        if self._entered is not None and not self._entered.done():
-            self._entered.wait()  # the last order is still on its way, out of the memory that this one goes into
+        self._sheet = (self._sheet + 1) % SHEETS
+        sheet, brought = self._sheets[self._sheet], self._brought[self._sheet]
+        if brought is not None and not brought.done():
+            brought.wait()  # what this memory held last is still on its way
         begin = len(order.told)
         room = self._model.dims.tokens - begin
         if room < 1 or order.longest < 1:
@@ -136,12 +140,13 @@ class Search:
         draft = list(order.draft)[: min(LONGEST, room, order.longest) - 1] if self._plain else []
         told = min(_at_least(begin + len(draft), TOLD), self._model.dims.tokens)
         self._shape = (told, _at_least(len(draft) + 1, DRAFTS))
-        values = self._written.numpy()
+        values = sheet.numpy()
         values[: begin + len(draft)] = [*order.told, *draft]
         end = begin + min(order.longest, room)
         values[-FACTS:] = (order.opening, begin, end, len(draft), order.behind, slot, order.heard)
-        self._entered = self._device.upload(self._written, self._order, self._read)
-        return self._entered
+        event = self._device.upload(sheet, self._order, self._read)
+        self._brought[self._sheet] = event
+        return event
 
     def enter(self, entrance: Memory | None = None) -> None:
         """Read what was told and begin to write; on the compute stream, behind the event of `tell`.

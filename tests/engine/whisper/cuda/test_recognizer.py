@@ -107,9 +107,9 @@ def test_a_language_is_detected_on_the_way_and_so_is_the_task(theirs):
     compared(found, theirs("base", Context.FILLED, settings).recognize(heard))
 
 
-def growing(stop_s, step_s=0.5):
-    last = samples(stop_s)
-    return [Window(sound()[:stop], 0, language="en") for stop in range(samples(1.5), last + 1, samples(step_s))]
+def growing(start_s, stop_s, step_s=0.5):
+    stops = range(samples(start_s), samples(stop_s) + 1, samples(step_s))
+    return [Window(sound()[:stop], 0, language="en") for stop in stops]
 
 
 @pytest.mark.model
@@ -117,7 +117,7 @@ def test_drafts_change_no_hypothesis_and_save_steps_and_reads():
     """Of a growing window; where the words are those of before, there is one read and few steps."""
     with_drafts, without = ours("live", Context.SHORT, drafts=True), ours("live", Context.SHORT)
     before = replace(with_drafts.counts), replace(without.counts)
-    for heard in growing(5.5):
+    for heard in growing(1.5, 5.0):
         found, expected = with_drafts.recognize(heard), without.recognize(heard)
         assert [word.text for word in found.words] == [word.text for word in expected.words]
         assert compared(found, expected).count(0) == 2 * len(found.words)
@@ -129,7 +129,7 @@ def test_the_way_of_an_update_is_right_on_a_gpu_and_waits_once():
     """Proved over the log of what would be launched: greedy with a draft, then the wide search."""
     with RecordingDevice() as device:
         recognizer = CudaRecognizer(folder("live"), Context.SHORT, SETTINGS, device)
-        windows = [replace(each, thorough=thorough) for thorough in (False, True) for each in growing(2.0)]
+        windows = [replace(each, thorough=thorough) for thorough in (False, True) for each in growing(1.0, 1.5)]
         for heard in windows:
             recognizer.recognize(heard)
         for heard in windows:

@@ -98,7 +98,7 @@ def theirs(name, clip, *, beams=1, timed=False, prompt="", prefix=""):
 
 
 @pytest.mark.parametrize("beams", [1, 5])
-@pytest.mark.parametrize(("name", "clips"), [("tiny.en", CLIPS[3:]), ("live", CLIPS[:3]), ("base", CLIPS[:1])])
+@pytest.mark.parametrize(("name", "clips"), [("tiny.en", CLIPS[:1]), ("live", CLIPS[1:]), ("base", CLIPS[:1])])
 def test_texts_are_those_of_openai_whisper(name, clips, beams):
     for clip in clips:
         mine = decoder(name, beams=beams)
