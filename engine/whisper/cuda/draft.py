@@ -2,7 +2,8 @@
 
 An update hears half a second more than the one before, and writes nearly the same. The decoder reads the whole draft at
 once, says at every place what it would write there, and the draft stands up to the first place where it would write
-something else: that is the next token. The text is the one that step by step would have given; only the time differs.
+something else: that is the next token. The text is the one that step by step would have given, up to where two tokens
+are as likely to the last bit: many tokens at once are summed in another order than one.
 """
 
 from collections.abc import Sequence

@@ -25,7 +25,7 @@ from engine.whisper.cuda.layers import Linear
 from engine.whisper.cuda.model import Whisper
 from engine.whisper.cuda.operations import PLAIN, Operations
 from engine.whisper.cuda.rules import Rules
-from engine.whisper.cuda.search import ROUND, Order, Search
+from engine.whisper.cuda.search import ROUND, TOLD, Order, Search
 from engine.whisper.cuda.sound import Sound
 from engine.whisper.cuda.weights import read_checkpoint
 from engine.whisper.cuda.wording import Wording
@@ -108,11 +108,19 @@ class CudaRecognizer:
         self._draft = Draft() if drafts else None
         self.counts = Counts()
 
-    def prepare(self, longest_s: float = WINDOW_S) -> None:
-        """Capture what windows up to so many seconds need, so that few updates have to. Takes its time."""
-        last = self._encoding.shown(samples(longest_s))
-        for positions in range(self._encoding.shown(0), last + 1, STEP):
+    def prepare(self, longest_s: float = WINDOW_S, tokens: int = 256) -> None:
+        """Capture what windows and texts up to a length need, so that no update of those has to. Takes its time.
+
+        Args:
+            longest_s: Of a window.
+            tokens: Prompt, opening, prefix and draft, or opening, text and end.
+        """
+        for positions in range(STEP, self._encoding.shown(samples(longest_s)) + 1, STEP):
             self._encoding.prepare(positions)
+        for decoder in {id(each): each for each in (self._greedy, self._wide)}.values():
+            decoder.search.prepare(tokens)
+            for length in TOLD[: TOLD.index(min(size for size in TOLD if size >= tokens)) + 1]:
+                decoder.alignment.prepare(length)
 
     def recognize(self, window: Window) -> Hypothesis:
         """Return what is said in the window after its prefix.

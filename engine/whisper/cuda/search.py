@@ -107,7 +107,9 @@ class Search:
             self._alone = windows == 1
             first = Cache(self._cache.keys[:, :1], self._cache.values[:, :1])
             self._entrance = first if self._alone else model.cache(1)
-            self._order = torch.zeros(tokens + FACTS, dtype=torch.int64, device=device.place)
+            # Until there is an order: one token is told, one may be written.
+            blank = [*[0] * tokens, 0, 1, 2, 0, FAR, 0, 1]
+            self._order = torch.tensor(blank, dtype=torch.int64, device=device.place)
         self.told = self._order[None, :tokens]
         facts = self._order[tokens:].split(1)
         self.opening, self._begin, self._end, self._drafted, self._stop, self.slot, self._heard = facts
@@ -154,12 +156,26 @@ class Search:
         Args:
             entrance: Of the one window; the search's own where it has no other.
         """
-        if self._shape not in self._enters:
-            name = "enter {} with {}".format(*self._shape)
-            memory = self._memory if entrance is None else entrance
-            self._enters[self._shape] = self._device.capture(name, partial(self._enter, memory, *self._shape))
+        self._prepare(self._shape, entrance)
         self._enters[self._shape].replay()
         self._read = self._device.mark()
+
+    def prepare(self, longest: int, entrance: Memory | None = None) -> None:
+        """Capture what orders of up to so many tokens need, while nothing is decoded. Takes its time.
+
+        Args:
+            longest: Tokens that are told, and of a draft.
+            entrance: As for `enter`.
+        """
+        for told in TOLD[: TOLD.index(_at_least(longest, TOLD)) + 1]:
+            for drafts in DRAFTS if self._plain else DRAFTS[:1]:
+                self._prepare((min(told, self._model.dims.tokens), drafts), entrance)
+
+    def _prepare(self, shape: tuple[int, int], entrance: Memory | None) -> None:
+        if shape not in self._enters:
+            memory = self._memory if entrance is None else entrance
+            name = "enter {} with {}".format(*shape)
+            self._enters[shape] = self._device.capture(name, partial(self._enter, memory, *shape))
 
     def advance(self, steps: int = ROUND) -> None:
         """Write so many tokens in every row that is not finished."""

@@ -3,17 +3,20 @@
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)")
 
 import ctranslate2  # noqa: E402
 
-from engine.records import Window, Word  # noqa: E402
+from engine.pipeline import Pipeline  # noqa: E402
+from engine.records import AudioBlock, Caption, Window, Word  # noqa: E402
 from engine.settings import EngineSettings  # noqa: E402
-from engine.units import SAMPLES_PER_POSITION, samples  # noqa: E402
+from engine.units import SAMPLE_RATE, SAMPLES_PER_POSITION, samples  # noqa: E402
 from engine.whisper import cpu  # noqa: E402
 from engine.whisper.cuda.encoding import STEP  # noqa: E402
+from engine.whisper.cuda.host import HostDevice  # noqa: E402
 from engine.whisper.cuda.recognizer import CudaRecognizer  # noqa: E402
 from engine.whisper.cuda.recording import RecordingDevice  # noqa: E402
 from engine.whisper.recognizer import Context  # noqa: E402
@@ -122,6 +125,39 @@ def test_drafts_change_no_hypothesis_and_save_steps_and_reads():
         assert [word.text for word in found.words] == [word.text for word in expected.words]
         assert compared(found, expected).count(0) == 2 * len(found.words)
     assert with_drafts.counts.steps - before[0].steps < (without.counts.steps - before[1].steps) / 2
+
+
+@pytest.mark.model
+def test_the_captions_of_a_clip_are_those_of_ctranslate2(theirs):
+    """Through the whole pipeline, update by update."""
+    settings = EngineSettings(language="en", beam=1)
+    block = AudioBlock(np.append(sound()[: samples(4.2)], np.zeros(samples(1), np.float32))[:, None], SAMPLE_RATE)
+    texts = []
+    for recognizer in (ours("live", Context.SHORT, settings, drafts=True), theirs("live", Context.SHORT, settings)):
+        pipeline = Pipeline(recognizer, settings)
+        events = [*pipeline.feed(block), *pipeline.finish()]
+        texts.append("".join(word.text for event in events if isinstance(event, Caption) for word in event.words))
+    assert texts[0] == texts[1]
+    assert "my fellow Americans" in texts[0]
+
+
+@pytest.mark.model
+def test_what_is_prepared_is_not_captured_while_somebody_speaks():
+    class Counting(HostDevice):
+        captured = 0
+
+        def capture(self, name, function, *inputs):
+            self.captured += 1
+            return super().capture(name, function, *inputs)
+
+    device = Counting()
+    recognizer = CudaRecognizer(folder("live"), Context.SHORT, EngineSettings(beam=2), device)
+    recognizer.prepare(1.5, tokens=32)
+    before = device.captured
+    for heard in growing(0.5, 1.0):
+        for thorough in (False, True):
+            recognizer.recognize(replace(heard, thorough=thorough))
+    assert device.captured == before
 
 
 @pytest.mark.model
