@@ -5,8 +5,7 @@ than half of eight by themselves (tiny.en, 30 s, beam 5: 334 against 687 ms a wi
 company, and suffers: 435 against 292 ms, because its attention no longer fits into the caches. So each
 window is encoded alone, the search takes all, and each is aligned alone.
 
-Two searches of one thread are faster than one of two: nobody waits for the other, and while one encodes, which the
-cores do from their caches, the other searches, which waits for memory.
+Every core has a search of its own, so that nobody waits for another, and one may encode while another searches.
 """
 
 import os
@@ -26,7 +25,7 @@ from engine.units import WINDOW_S, samples
 from engine.whisper.cpu import CpuRecognizer, max_length
 from engine.whisper.recognizer import Context
 
-TOGETHER = 8  # windows in one search; sixteen cost 9 % less time and twice the memory
+TOGETHER = 8  # windows in one search; sixteen took 9 % less time for twice what is kept of their encodings
 # What the decoder keeps of one window's encoding (keys and values of every layer, float32) is by the published shapes
 # 0.47 of the bytes of the int8 weights for tiny, 0.49 for base, 0.45 for small, 0.38 for medium.
 KEPT = 0.5
