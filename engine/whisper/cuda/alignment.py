@@ -12,7 +12,8 @@ from torch import Tensor
 
 from engine.whisper.cuda.device import Device, Graph, Pending
 from engine.whisper.cuda.model import Memory, Whisper
-from engine.whisper.cuda.search import TOLD, Order, Search
+from engine.whisper.cuda.orders import Order
+from engine.whisper.cuda.search import TOLD, Search
 from engine.whisper.cuda.timing import onsets, smoothed
 
 

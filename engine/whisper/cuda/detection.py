@@ -49,8 +49,8 @@ class Detection:
         search = self._search
         hidden, _ = self._model.read(self._start, self._first, self._cache, self._memory)
         token, share = likeliest(self._model.logits(hidden[:, 0]), self._languages)
-        self.spoken.index_copy_(0, search.slot, token)
-        self.share.index_copy_(0, search.slot, share)
+        self.spoken.index_copy_(0, search.order.slot, token)
+        self.share.index_copy_(0, search.order.slot, share)
         task = self._tasks[(token == self._english).to(torch.int64)]
-        search.told[0].index_copy_(0, search.opening + 1, token)
-        search.told[0].index_copy_(0, search.opening + 2, task)
+        search.order.told[0].index_copy_(0, search.order.opening + 1, token)
+        search.order.told[0].index_copy_(0, search.order.opening + 2, task)

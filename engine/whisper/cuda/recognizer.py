@@ -24,8 +24,9 @@ from engine.whisper.cuda.encoding import STEP, Encoding
 from engine.whisper.cuda.layers import Linear
 from engine.whisper.cuda.model import Whisper
 from engine.whisper.cuda.operations import PLAIN, Operations
+from engine.whisper.cuda.orders import Order
 from engine.whisper.cuda.rules import Rules
-from engine.whisper.cuda.search import ROUND, TOLD, Order, Search
+from engine.whisper.cuda.search import ROUND, TOLD, Search
 from engine.whisper.cuda.sound import Sound
 from engine.whisper.cuda.weights import read_checkpoint
 from engine.whisper.cuda.wording import Wording

@@ -13,7 +13,7 @@ heads, is highest at or behind a position.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -23,35 +23,12 @@ from engine.whisper.cuda.beams import Beams, begun, chosen, widened
 from engine.whisper.cuda.device import Device, Event, Graph
 from engine.whisper.cuda.draft import LONGEST, accepted
 from engine.whisper.cuda.model import Cache, Memory, Whisper
+from engine.whisper.cuda.orders import Order, Orders
 from engine.whisper.cuda.rules import Rules
 
 ROUND = 4  # steps between two looks at what is finished
 TOLD = (32, 64, 128, 256, 448)  # lengths that what is told is padded to: a graph each
 DRAFTS = (1, 16, LONGEST + 1)  # places at which a token is chosen in that pass
-FAR = 1 << 30
-SHEETS = 8  # orders that may be on their way
-FACTS = 7  # numbers beside the tokens of an order
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """How a window is decoded.
-
-    Attributes:
-        told: Prompt, opening and prefix.
-        opening: The place of `<|startoftranscript|>` in it.
-        longest: So many tokens may be written.
-        draft: What probably comes; greedy search only.
-        behind: A position that no token may attend to or behind.
-        heard: Positions in which a word may lie; the search hands it on to the alignment.
-    """
-
-    told: Sequence[int]
-    opening: int
-    longest: int
-    draft: Sequence[int] = ()
-    behind: int = FAR
-    heard: int = 0
 
 
 class Search:
@@ -69,9 +46,7 @@ class Search:
         finished: bool [k].
         silence: float32 [k], the model's own probability that nobody speaks.
         accepted: int64 [k], how many tokens of its draft stand.
-        told: int64 [1, 448], of the last order.
-        opening: int64 [1], of the last order.
-        slot: int64 [1], of the last order.
+        order: The last one that was told.
         openings: int64 [k], of the orders of all windows.
         begins: int64 [k]: where what each was told ends.
         heard: int64 [k], of the orders of all windows.
@@ -107,16 +82,7 @@ class Search:
             self._alone = windows == 1
             first = Cache(self._cache.keys[:, :1], self._cache.values[:, :1])
             self._entrance = first if self._alone else model.cache(1)
-            # Until there is an order: one token is told, one may be written.
-            blank = [*[0] * tokens, 0, 1, 2, 0, FAR, 0, 1]
-            self._order = torch.tensor(blank, dtype=torch.int64, device=device.place)
-        self.told = self._order[None, :tokens]
-        facts = self._order[tokens:].split(1)
-        self.opening, self._begin, self._end, self._drafted, self._stop, self.slot, self._heard = facts
-        self._sheets = [device.page_locked((tokens + FACTS,), torch.int64) for _ in range(SHEETS)]
-        self._brought: list[Event | None] = [None] * SHEETS
-        self._sheet = 0
-        self._read: Event = device.mark()
+        self.order = Orders(device, tokens)
         self._enters: dict[tuple[int, int], Graph] = {}
         self._step = device.capture(f"step {windows} x {beams}", self._advance)
 
@@ -126,29 +92,17 @@ class Search:
         return len(self.finished)
 
     def tell(self, order: Order, slot: int = 0) -> Event:
-        """Bring an order to the device; `told` may be changed there before it is entered.
+        """Bring an order to the device, where it may be changed before it is entered; return when it is there.
 
-        Returns:
-            When it is there.
+        Raises:
+            ValueError: It leaves no room to write.
         """
-        self._sheet = (self._sheet + 1) % SHEETS
-        sheet, brought = self._sheets[self._sheet], self._brought[self._sheet]
-        if brought is not None and not brought.done():
-            brought.wait()  # what this memory held last is still on its way
-        begin = len(order.told)
-        room = self._model.dims.tokens - begin
-        if room < 1 or order.longest < 1:
-            raise ValueError(f"{begin} tokens leave no room to write {order.longest}")
-        draft = list(order.draft)[: min(LONGEST, room, order.longest) - 1] if self._plain else []
-        told = min(_at_least(begin + len(draft), TOLD), self._model.dims.tokens)
-        self._shape = (told, _at_least(len(draft) + 1, DRAFTS))
-        values = sheet.numpy()
-        values[: begin + len(draft)] = [*order.told, *draft]
-        end = begin + min(order.longest, room)
-        values[-FACTS:] = (order.opening, begin, end, len(draft), order.behind, slot, order.heard)
-        event = self._device.upload(sheet, self._order, self._read)
-        self._brought[self._sheet] = event
-        return event
+        begin, tokens = len(order.told), self._model.dims.tokens
+        most = max(0, min(LONGEST, tokens - begin, order.longest) - 1) if self._plain else 0
+        order = replace(order, draft=list(order.draft)[:most])
+        told = min(_at_least(min(begin + len(order.draft), tokens), TOLD), tokens)
+        self._shape = (told, _at_least(len(order.draft) + 1, DRAFTS))
+        return self.order.bring(order, slot)
 
     def enter(self, entrance: Memory | None = None) -> None:
         """Read what was told and begin to write; on the compute stream, behind the event of `tell`.
@@ -158,7 +112,7 @@ class Search:
         """
         self._prepare(self._shape, entrance)
         self._enters[self._shape].replay()
-        self._read = self._device.mark()
+        self.order.taken()
 
     def prepare(self, longest: int, entrance: Memory | None = None) -> None:
         """Capture what orders of up to so many tokens need, while nothing is decoded. Takes its time.
@@ -208,42 +162,42 @@ class Search:
 
     def _enter(self, memory: Memory, told: int, drafts: int) -> None:
         """Read what is told, choose what comes next, and put it all into the window's slot."""
-        tokens = self.told[:, :told]
+        tokens = self.order.told[:, :told]
         hidden, attention = self._model.read(tokens, self._zero, self._entrance, memory, watch=self._watched)
-        silence = self._rules.silence(self._model.logits(hidden[0, self.opening]))
-        at = (self._begin - 1 + torch.arange(drafts, device=tokens.device)).clamp(max=told - 1)
-        stopped = _peaks(attention[0, :, at].transpose(0, 1)) >= self._stop if attention is not None else None
-        state = begun(self.told, self._begin, self.slot * self._beams, self._beams)
+        silence = self._rules.silence(self._model.logits(hidden[0, self.order.opening]))
+        at = (self.order.begin - 1 + torch.arange(drafts, device=tokens.device)).clamp(max=told - 1)
+        stopped = _peaks(attention[0, :, at].transpose(0, 1)) >= self.order.behind if attention is not None else None
+        state = begun(self.order.told, self.order.begin, self.order.slot * self._beams, self._beams)
         state = (
             self._with_draft(state, hidden[0, at], stopped)
             if self._plain
-            else self._widened(state, hidden[0, at[:1]], self._begin, self.slot * self._beams, stopped)
+            else self._widened(state, hidden[0, at[:1]], self.order.begin, self.order.slot * self._beams, stopped)
         )
         if not self._alone:
-            row = self.slot * self._beams
+            row = self.order.slot * self._beams
             self._cache.keys[:, :, :, :told].index_copy_(1, row, self._entrance.keys[:, :, :, :told])
             self._cache.values[:, :, :, :told].index_copy_(1, row, self._entrance.values[:, :, :, :told])
-        finished = self._is_finished(state, self._end)
-        accepted = state.places - self._begin if self._plain else self._zero
+        finished = self._is_finished(state, self.order.end)
+        accepted = state.places - self.order.begin if self._plain else self._zero
         mine = (self.begins, self._ends, self._behind, self.openings, self.heard)
-        new = (self._begin, self._end, self._stop, self.opening, self._heard)
+        new = (self.order.begin, self.order.end, self.order.behind, self.order.opening, self.order.heard)
         mine = (*self._state.tensors(), *mine, self.silence, self.accepted, self.finished)
         new = (*state.tensors(), *new, silence, accepted, finished)
         for tensor, value in zip(mine, new, strict=True):
-            tensor.index_copy_(0, self.slot, value.to(tensor.dtype))
+            tensor.index_copy_(0, self.order.slot, value.to(tensor.dtype))
 
     def _with_draft(self, state: Beams, hidden: Tensor, stopped: Tensor | None) -> Beams:
         """Return what a row has written once it has read its draft."""
         written, logprobs = self._best(hidden, self._rules.always)
         first, first_logprob = self._best(hidden[:1], self._rules.first)
         written, logprobs = torch.cat([first, written[1:]]), torch.cat([first_logprob, logprobs[1:]])
-        at = self._begin + torch.arange(len(written), device=written.device)
-        drafted = self.told[0, at.clamp(max=self.told.shape[1] - 1)]
-        count = accepted(drafted, self._drafted, written, stopped)
+        at = self.order.begin + torch.arange(len(written), device=written.device)
+        drafted = self.order.told[0, at.clamp(max=self.order.told.shape[1] - 1)]
+        count = accepted(drafted, self.order.drafted, written, stopped)
         if stopped is not None:
             written = torch.where(stopped, self._rules.marks.end, written)
             logprobs = logprobs.masked_fill(stopped, 0.0)
-        place = self._begin + count
+        place = self.order.begin + count
         score = (logprobs * (torch.arange(len(logprobs), device=logprobs.device) <= count)).sum(0)
         tokens = state.tokens.scatter(2, place[:, None, None], written[count][:, None, None])
         return Beams(tokens, state.rows, place, score[None, None], *state.tensors()[4:])

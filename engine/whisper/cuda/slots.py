@@ -31,8 +31,9 @@ from engine.whisper.cuda.layers import Linear
 from engine.whisper.cuda.mel import Mel
 from engine.whisper.cuda.model import Whisper
 from engine.whisper.cuda.operations import PLAIN, Operations
+from engine.whisper.cuda.orders import Order
 from engine.whisper.cuda.rules import Rules
-from engine.whisper.cuda.search import ROUND, Order, Search
+from engine.whisper.cuda.search import ROUND, Search
 from engine.whisper.cuda.weights import read_checkpoint
 from engine.whisper.cuda.wording import Wording
 from engine.whisper.recognizer import Context
@@ -180,9 +181,9 @@ class Slots:
 
         def install() -> None:
             """Put what the window that enters may attend to into its slot."""
-            memory.keys.index_copy_(1, search.slot, entrance.keys)
-            memory.values.index_copy_(1, search.slot, entrance.values)
-            memory.lengths.index_copy_(0, search.slot, entrance.lengths)
+            memory.keys.index_copy_(1, search.order.slot, entrance.keys)
+            memory.values.index_copy_(1, search.order.slot, entrance.values)
+            memory.lengths.index_copy_(0, search.order.slot, entrance.lengths)
 
         self._install = device.capture("install", install)
         self._decoding: list[Asked | None] = [None] * slots

@@ -11,8 +11,8 @@ from engine.records import Hypothesis, Window, Word
 from engine.settings import AUTO, ENGLISH, TRANSLATE, EngineSettings
 from engine.units import SAMPLE_RATE, SAMPLES_PER_POSITION
 from engine.whisper.cuda.alignment import Aligned
+from engine.whisper.cuda.orders import Order
 from engine.whisper.cuda.rules import Marks
-from engine.whisper.cuda.search import Order
 from engine.whisper.cuda.weights import Checkpoint
 from engine.whisper.prompt import Prompt
 from engine.whisper.tokenizer import LANGUAGES, Tokenizer

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)")
 decoding = pytest.importorskip("whisper.decoding", reason="openai-whisper is not installed (extra dev)")
 
+from engine.whisper.cuda.orders import FAR, Order  # noqa: E402
 from engine.whisper.cuda.rules import Rules  # noqa: E402
-from engine.whisper.cuda.search import FAR, Order, Search  # noqa: E402
+from engine.whisper.cuda.search import Search  # noqa: E402
 from tests.whispers import DEVICE, SMALL, SMALL_MARKS, marks, model, openai, small, states, tokenizer  # noqa: E402
 
 CLIPS = (
