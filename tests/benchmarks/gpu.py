@@ -1,6 +1,9 @@
-"""The GPU engine against its floor.
+"""The GPU engine against its goals, its floor, and others.
 
-    python -m tests.benchmarks.gpu --floor
+    python -m tests.benchmarks.gpu --json build/gpu.json             where a GPU is: see gpu_measured.py
+    python -m tests.benchmarks.gpu --model turbo=FOLDER --models turbo
+    python -m tests.benchmarks.gpu --rehearse                        the same in miniature, without one
+    python -m tests.benchmarks.gpu --floor                           what needs no GPU
     python -m tests.benchmarks.gpu --floor --models tiny turbo --chips H200 "RTX 4090"
 
 `--floor` needs no GPU. For each chip and model it compiles the kernels of a token step, tells what they take, and sets
@@ -16,6 +19,7 @@ from collections.abc import Sequence
 
 from engine.whisper.cuda.floor import CHIPS, SHAPES, Chip, Work, encoding, expected_ms, prefill
 from engine.whisper.cuda.floor import token_step as step_floor
+from tests.benchmarks import gpu_measured
 from tests.compiled import Compiled, Launched, compiled, token_step
 
 HISTORY = 60  # tokens: a prompt of 40 and half an update
@@ -24,12 +28,16 @@ PROMPT = 4  # tokens
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--floor", action="store_true", required=True, help="what needs no GPU")
-    parser.add_argument("--models", nargs="+", choices=SHAPES, default=["tiny", "base", "small", "medium", "turbo"])
+    parser.add_argument("--floor", action="store_true", help="what needs no GPU")
+    parser.add_argument("--models", nargs="+", choices=SHAPES, default=["tiny", "base", "small", "turbo", "large-v3"])
     parser.add_argument("--chips", nargs="+", choices=CHIPS, default=list(CHIPS))
     parser.add_argument("--beams", nargs="+", type=int, default=[1, 5])
     parser.add_argument("--kernels", action="store_true", help="every kernel as it was compiled")
+    gpu_measured.arguments(parser)
     told = parser.parse_args(arguments)
+    if not told.floor:
+        gpu_measured.run(told)
+        return
     floors(told.models, told.chips, told.beams)
     forecasts(told.models, told.chips, told.beams, each_kernel=told.kernels)
 
