@@ -112,7 +112,7 @@ class CpuRecognizer:
             raise ModelCorrupt(f"{folder} cannot be loaded: {error}", hint="Fetch the model again.") from error
         self._silence: NDArray[np.float32] | None = None
         if context.filled:
-            self._silence = np.array(self._encoded(np.zeros(0, np.float32), samples(WINDOW_S)))
+            self._silence = self._encoded_silence()
         self.languages = LANGUAGES if self._model.is_multilingual else (ENGLISH,)
 
     def recognize(self, window: Window) -> Hypothesis:
@@ -169,6 +169,10 @@ class CpuRecognizer:
     def _encode(self, window: Window) -> ctranslate2.StorageView:
         encoded = self._encoded(window.samples[: samples(WINDOW_S)], self._shown(window))
         return encoded if self._silence is None else _filled(encoded, self._silence)
+
+    def _encoded_silence(self) -> NDArray[np.float32]:
+        """Return what the encoder makes of 30 s in which there is nothing: [1, 1500, n]."""
+        return np.array(self._encoded(np.zeros(0, np.float32), samples(WINDOW_S)))
 
     def _shown(self, window: Window) -> int:
         """Return how much sound is encoded: the window, and silence."""
