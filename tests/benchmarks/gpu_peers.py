@@ -74,9 +74,8 @@ class Transformers:
         self._options: dict[str, Any] = {"do_sample": False, "num_beams": 1, "use_cache": True, "eos_token_id": None}
         if compiled:
             self._options |= {"cache_implementation": "static", "disable_compile": True}
-            way = (
-                {"mode": "reduce-overhead"} if place.half else {"backend": "eager"}
-            )  # no compiler where it is rehearsed
+            # Where it is rehearsed nothing is traced: that alone would take longer than all the rest.
+            way = {"mode": "reduce-overhead"} if place.half else {"disable": True}
             self._model.forward = torch.compile(self._model.forward, **way)
         self._generate = GenerationMixin.generate
         from tokenizers import Tokenizer
