@@ -122,6 +122,8 @@ class Batch:
             mel = Mel(model.dims.mels, device.place)
             self._memory = model.memory(windows, positions)
             one = model.memory(1, positions)
+            shape = (windows, model.dims.mels, 2 * positions)
+            heard = torch.zeros(shape, dtype=device.dtype, device=device.place)
             self._sound = torch.zeros(windows, positions * SAMPLES_PER_POSITION, device=device.place)
             noise = 0.1 * torch.randn(self._sound.shape)
             self._staging = device.page_locked(self._sound.shape, torch.float32)
@@ -129,7 +131,8 @@ class Batch:
         self._one: Memory | None = one if windows > 1 else None
 
         def encode(sound: Tensor) -> None:
-            model.remember(model.encode(mel.log_mel(sound).to(device.dtype)), self._memory)
+            heard.copy_(mel.log_mel(sound))
+            model.remember(model.encode(heard), self._memory)
             self._memory.lengths.fill_(positions)
 
         self._encode = device.capture(f"encode {windows} x {positions}", encode, self._sound)

@@ -18,9 +18,10 @@ from engine.whisper.recognizer import Context  # noqa: E402
 from engine.whisper.tokenizer import Tokenizer  # noqa: E402
 from tests.benchmarks import gpu, random_weights  # noqa: E402
 from tests.benchmarks.gpu_measured import MINIATURE, SPEED_GOALS, TOKEN_GOALS_MS, Bench  # noqa: E402
-from tests.benchmarks.gpu_ours import NEW_TOKENS, Live, most_streams  # noqa: E402
+from tests.benchmarks.gpu_ours import NEW_TOKENS, Batch, Live, most_streams  # noqa: E402
 from tests.benchmarks.gpu_peers import PEERS  # noqa: E402
 from tests.benchmarks.gpu_rows import Report, Row, table  # noqa: E402
+from tests.fake_gpu import fake_gpu  # noqa: E402
 from tests.whispers import folder  # noqa: E402
 
 ROWS = [
@@ -79,6 +80,13 @@ def test_an_update_of_random_weights_writes_as_many_tokens_as_it_should(miniatur
     assert took.tokens == NEW_TOKENS
     assert took.reads == 1
     assert len(took.ms) == 2
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("windows", [1, 2])
+def test_a_batch_stays_on_the_device_in_half_precision(miniature, windows):
+    with fake_gpu(torch.float16) as device:
+        Batch(miniature, device, PLAIN, windows=windows, positions=100, told=8, beams=3).run(3)
 
 
 @pytest.mark.model
