@@ -96,7 +96,8 @@ class Engine:
     @cached_property
     def batch_recognizer(self) -> BatchRecognizer:
         """The loaded model, for whole recordings; raises as `recognizer`."""
-        return load_batch_recognizer(self.installed.path, self.installed.context, self.settings)
+        extras = Extras(self.installed.name, clip=known_speech, tell=self._pass_on)
+        return load_batch_recognizer(self.installed.path, self.installed.context, self.settings, extras)
 
     def close(self) -> None:
         """Give up what waits for the recogniser of whole recordings, if it was loaded."""

@@ -47,6 +47,8 @@ ROOMS = (
     "engine.whisper.selftest",
     "engine.whisper.stopwatch",
     "engine.whisper.batch",
+    "engine.whisper.batch_ladder",
+    "engine.whisper.several",
     "engine.whisper.cpu",
     "engine.whisper.cpu_batch",
     "engine.whisper.cuda.blocks",

@@ -98,6 +98,7 @@ def run(options: argparse.Namespace) -> int:
     meter = Meter({place: _size(place.recording) for place in found})
     try:
         with view(meter) as show, closing(deliver(found, order, paths.recordings(), crew)) as reports:
+            engine.tell = lambda failure: show.note(failure.message)
             for report in reports:
                 show.report(report)
             show.note(meter.summary())

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from engine.errors import EngineError
+from engine.errors import CudaUnavailable, EngineError
 from engine.recordings.cutting import Lengths
 from engine.recordings.hearing import Asked, Heard, hear
 from engine.recordings.listening import Listening, Take
@@ -119,6 +119,9 @@ class Transcriber:
 
         Args:
             jobs: As many as one likes; they are looked at as their turn comes.
+
+        Raises:
+            CudaUnavailable: A GPU was demanded, and failed: nothing more can be heard.
         """
         waiting: dict[Future[Hypothesis], tuple[_Recording, _Entry]] = {}
         takes = self._takes(jobs)
@@ -172,6 +175,8 @@ class Transcriber:
             self._submit(waiting, recording, entry, entry.asked.send(future.result()))
         except StopIteration as end:
             entry.heard = end.value
+        except CudaUnavailable:  # every other file would fail as well; what is finished is kept
+            raise
         except EngineError as error:
             recording.error = error
 

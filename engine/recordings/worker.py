@@ -66,7 +66,7 @@ class Worker:
         try:
             self._transcriber = _transcriber(Work.read(work))
         except EngineError as error:
-            self._unable = told(type(error)(f"on the worker {platform.node()}: {error}", hint=error.hint))
+            self._unable = _on_this_worker(error)
 
     def answer(self, path: str) -> dict[str, Any]:
         """Hear a recording and return what is to be said of it; nothing is raised for what is wrong with it."""
@@ -76,7 +76,11 @@ class Worker:
         if not recording.exists():  # whoever sent us here has seen it
             missing = f"{path} cannot be seen from the worker {platform.node()}"
             return {"error": told(MediaUnreadable(missing, hint=SHARED))}
-        *_, report = self._transcriber.transcribe([Job(recording)])
+        try:
+            *_, report = self._transcriber.transcribe([Job(recording)])
+        except EngineError as error:  # its GPU failed
+            self._unable = _on_this_worker(error)
+            return {"unable": self._unable}
         return _said(report)
 
 
@@ -90,6 +94,10 @@ def retold(said: Mapping[str, str]) -> EngineError:
     kind = getattr(errors, said["kind"], EngineError)
     error: EngineError = kind(said["message"], hint=said["hint"])
     return error
+
+
+def _on_this_worker(error: EngineError) -> dict[str, str]:
+    return told(type(error)(f"on the worker {platform.node()}: {error}", hint=error.hint))
 
 
 def _transcriber(work: Work) -> Transcriber:

@@ -15,10 +15,14 @@ from engine.errors import CudaUnavailable, ModelError, OutOfMemory
 from engine.records import Failure
 from engine.settings import CPU, CUDA, EngineSettings
 from engine.whisper.batch import BatchRecognizer
+from engine.whisper.batch_ladder import LadderBatchRecognizer
 from engine.whisper.driver import Driver, find_driver
 from engine.whisper.ladder import GRAPHICS_CARD, LOST, PROCESSOR, LadderRecognizer, Lost, Rung
 from engine.whisper.recognizer import Context, Recognizer
 from engine.whisper.selftest import Clip
+from engine.whisper.several import SeveralBatchRecognizer
+
+FEWER = (1, 2, 4)  # of the windows that find room, one in so many is decoded at a time, as memory runs out
 
 _LOG = logging.getLogger(__name__)
 
@@ -72,6 +76,29 @@ class Gpu(Protocol):
         """
         ...
 
+    def slots(self, folder: Path, context: Context, settings: EngineSettings, *, eight_bits: bool) -> int:
+        """Return how many windows of recordings find room side by side; 0 where not even one does."""
+        ...
+
+    def load_batch(
+        self,
+        folder: Path,
+        context: Context,
+        settings: EngineSettings,
+        *,
+        eight_bits: bool,
+        slots: int,
+        clip: Clip | None,
+    ) -> BatchRecognizer:
+        """Return a recogniser of whole recordings that is loaded and tested, for so many windows side by side.
+
+        Raises:
+            OutOfMemory: It found no room after all.
+            CudaUnavailable: The card fails, or computes wrongly.
+            ModelError: The folder holds no usable model.
+        """
+        ...
+
     def check_numbers(self, folder: Path) -> dict[str, float]:
         """Return by what share the results of a model's first layers differ from the processor's, by what they are.
 
@@ -104,6 +131,7 @@ class Extras:
         smaller: Models that may step in on the graphics card when its memory runs out, the best first.
         tell: Takes what a person should know when a processor fails, on the engine's thread.
         find_gpu: Returns the graphics card, or why there is none to compute on.
+        find_gpus: Returns all graphics cards, or why there is none to compute on: for whole recordings.
         lost: What has failed in this process.
     """
 
@@ -112,6 +140,7 @@ class Extras:
     smaller: Callable[[], Sequence[Candidate]] = tuple
     tell: Callable[[Failure], None] = lambda _failure: None
     find_gpu: Callable[[], Gpu | Obstacle] = lambda: find_gpu(find_driver())
+    find_gpus: Callable[[], Sequence[Gpu] | Obstacle] = lambda: find_gpus(find_driver())
     lost: Lost = LOST
 
 
@@ -133,6 +162,22 @@ def find_gpu(driver: Driver | None, lost: Lost = LOST) -> Gpu | Obstacle:
         return Obstacle(str(error), error.hint)
 
 
+def find_gpus(driver: Driver | None, lost: Lost = LOST) -> Sequence[Gpu] | Obstacle:
+    """Return all graphics cards that can be computed on, or why there is none; see `find_gpu`."""
+    first = find_gpu(driver, lost)
+    if isinstance(first, Obstacle) or driver is None:
+        return first if isinstance(first, Obstacle) else [first]
+    from engine.whisper.cuda.loading import graphics_card  # noqa: PLC0415  # imports torch
+
+    gpus = [first]
+    for index in range(1, len(driver.cards)):
+        try:
+            gpus.append(graphics_card(index))
+        except CudaUnavailable as error:
+            _LOG.warning("the graphics card %d is not used: %s", index, error)
+    return gpus
+
+
 def load_recognizer(
     folder: Path, context: Context, settings: EngineSettings, extras: Extras | None = None
 ) -> Recognizer:
@@ -150,31 +195,54 @@ def load_recognizer(
     demanded = settings.device == CUDA
     gpu = extras.find_gpu()
     if isinstance(gpu, Obstacle):
-        _LOG.info("computing on the processor: %s", gpu.sentence)
-        if demanded:
-            raise CudaUnavailable(gpu.sentence, hint=gpu.mend or "Use --device auto or --device cpu.")
+        _without_gpu(gpu, demanded=demanded)
         return on_the_processor()
     name = extras.name or folder.name
     rungs = _gpu_rungs(gpu, Candidate(name, lambda: (folder, context)), settings, extras)
     if not rungs:
-        too_small = f"{name} needs more memory than the graphics card has free"
-        _LOG.info("computing on the processor: %s", too_small)
-        if demanded:
-            raise OutOfMemory(too_small, hint="Close other programs that use it, or choose a smaller model.")
+        _without_room(name, demanded=demanded)
         return on_the_processor()
     below = Rung(name, PROCESSOR, on_the_processor)
     return LadderRecognizer([*rungs, below], extras.tell, demanded=len(rungs) if demanded else None, lost=extras.lost)
 
 
-def load_batch_recognizer(folder: Path, context: Context, settings: EngineSettings) -> BatchRecognizer:
-    """Load a model for whole recordings onto the best engine that the settings allow; raises as `load_recognizer`."""
-    if settings.device == CUDA:
-        raise CudaUnavailable(
-            "whole recordings are transcribed on the processor only", hint="Use --device auto or --device cpu."
-        )
-    from engine.whisper.cpu_batch import CpuBatchRecognizer  # noqa: PLC0415  # CTranslate2 takes 0.5 s to import
+def load_batch_recognizer(
+    folder: Path, context: Context, settings: EngineSettings, extras: Extras | None = None
+) -> BatchRecognizer:
+    """Load a model for whole recordings onto the best engine that the settings allow; raises as `load_recognizer`.
 
-    return CpuBatchRecognizer(folder, context, settings)
+    Where a GPU is demanded and fails later, its windows raise CudaUnavailable.
+    """
+    extras = extras or Extras()
+    on_the_processor = partial(_load_batch_on_the_processor, folder, context, settings)
+    if settings.device == CPU:
+        return on_the_processor()
+    demanded = settings.device == CUDA
+    gpus = extras.find_gpus()
+    if isinstance(gpus, Obstacle):
+        _without_gpu(gpus, demanded=demanded)
+        return on_the_processor()
+    name = extras.name or folder.name
+    rungs = _batch_rungs(gpus, Candidate(name, lambda: (folder, context)), settings, extras)
+    if not rungs:
+        _without_room(name, demanded=demanded)
+        return on_the_processor()
+    if not demanded:
+        rungs.append(Rung(name, PROCESSOR, on_the_processor))
+    return LadderBatchRecognizer(rungs, extras.tell, lost=extras.lost)
+
+
+def _without_gpu(obstacle: Obstacle, *, demanded: bool) -> None:
+    _LOG.info("computing on the processor: %s", obstacle.sentence)
+    if demanded:
+        raise CudaUnavailable(obstacle.sentence, hint=obstacle.mend or "Use --device auto or --device cpu.")
+
+
+def _without_room(name: str, *, demanded: bool) -> None:
+    too_small = f"{name} needs more memory than the graphics card has free"
+    _LOG.info("computing on the processor: %s", too_small)
+    if demanded:
+        raise OutOfMemory(too_small, hint="Close other programs that use it, or choose a smaller model.")
 
 
 def _seen(driver: Driver | None) -> Obstacle | None:
@@ -203,7 +271,7 @@ def _started() -> Obstacle | None:
     return Obstacle(problem, _mend(problem)) if problem else None
 
 
-def _gpu_rungs(gpu: Gpu, model: Candidate, settings: EngineSettings, extras: Extras) -> list[Rung]:
+def _gpu_rungs(gpu: Gpu, model: Candidate, settings: EngineSettings, extras: Extras) -> list[Rung[Recognizer]]:
     """Return the ways to compute on the graphics card for which it has room, the best first."""
 
     def load(candidate: Candidate, *, eight_bits: bool = False) -> Recognizer:
@@ -225,6 +293,45 @@ def _gpu_rungs(gpu: Gpu, model: Candidate, settings: EngineSettings, extras: Ext
     ]
     steps_in = extras.smaller()
     return [*rungs, *(Rung(each.name, GRAPHICS_CARD, partial(step_in, each)) for each in steps_in)]
+
+
+def _batch_rungs(
+    gpus: Sequence[Gpu], model: Candidate, settings: EngineSettings, extras: Extras
+) -> list[Rung[BatchRecognizer]]:
+    """Return the ways to compute on the graphics cards for which they have room, the best first."""
+    folder, context = model.find()
+
+    def load(cards: Sequence[tuple[Gpu, int]], part: int, *, eight_bits: bool) -> BatchRecognizer:
+        clip = extras.clip() if extras.clip else None
+        loaded: list[BatchRecognizer] = []
+        try:
+            for gpu, slots in cards:
+                few = max(1, slots // part)
+                each = gpu.load_batch(folder, context, settings, eight_bits=eight_bits, slots=few, clip=clip)
+                loaded.append(each)
+        except BaseException:
+            for each in loaded:
+                each.close()
+            raise
+        return loaded[0] if len(loaded) == 1 else SeveralBatchRecognizer(loaded)
+
+    rungs: list[Rung[BatchRecognizer]] = []
+    for words, eight_bits in (("", False), (" in 8 bits", True)):
+        room = [(gpu, gpu.slots(folder, context, settings, eight_bits=eight_bits)) for gpu in gpus]
+        cards = [(gpu, slots) for gpu, slots in room if slots]
+        for part in FEWER if cards and not rungs else ():
+            if part > 1 and part // 2 >= max(slots for _, slots in cards):
+                break
+            most = sum(max(1, slots // part) for _, slots in cards)
+            name = f"{model.name}{words}, {most} at a time"
+            rungs.append(Rung(name, GRAPHICS_CARD, partial(load, cards, part, eight_bits=eight_bits)))
+    return rungs
+
+
+def _load_batch_on_the_processor(folder: Path, context: Context, settings: EngineSettings) -> BatchRecognizer:
+    from engine.whisper.cpu_batch import CpuBatchRecognizer  # noqa: PLC0415  # CTranslate2 takes 0.5 s to import
+
+    return CpuBatchRecognizer(folder, context, settings)
 
 
 def _load_on_the_processor(folder: Path, context: Context, settings: EngineSettings) -> Recognizer:

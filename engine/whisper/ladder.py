@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from engine.errors import CudaUnavailable, DeviceError, EngineError, ModelTooLarge, OutOfMemory
 from engine.records import Failure, Hypothesis, Window
@@ -24,10 +24,11 @@ GRAPHICS_CARD = "the graphics card"
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
+class Rung(Generic[_R]):
     """One way to recognise.
 
     Attributes:
@@ -38,7 +39,7 @@ class Rung:
 
     name: str
     processor: str
-    load: Callable[[], Recognizer]
+    load: Callable[[], _R]
 
     def __str__(self) -> str:
         return f"{self.name} on {self.processor}"
@@ -52,9 +53,9 @@ class Lost:
 
     def __init__(self) -> None:
         self._reasons: dict[str, str] = {}
-        self._kept: list[Recognizer] = []
+        self._kept: list[object] = []
 
-    def add(self, processor: str, reason: str, recognizer: Recognizer | None) -> None:
+    def add(self, processor: str, reason: str, recognizer: object | None) -> None:
         """Never use a processor again."""
         self._reasons.setdefault(processor, reason)
         if recognizer is not None:
@@ -77,25 +78,24 @@ class _Fault:
     hint: str
 
 
-class LadderRecognizer:
-    """Recognises on the first rung that works.
+class Ladder(Generic[_R]):
+    """Recognisers of one kind, of which the first that works is used.
 
     Args:
         rungs: The best first.
-        tell: Takes what a person should know, once a change, on the engine's thread.
+        tell: Takes what a person should know, once a change, on the thread that found it.
         demanded: So many rungs, from the first, will do to begin with; the others are for later. None: all of them.
         lost: The processors that failed.
-
-    Attributes:
-        changed: The last window was decoded on another rung than the one before.
 
     Raises:
         EngineError: No rung that will do can be loaded; what was wrong with the last one.
     """
 
+    now: ClassVar[str] = "captions now come from"
+
     def __init__(
         self,
-        rungs: Sequence[Rung],
+        rungs: Sequence[Rung[_R]],
         tell: Callable[[Failure], None],
         *,
         demanded: int | None = None,
@@ -106,13 +106,12 @@ class LadderRecognizer:
         self._lost = lost
         self._at = 0
         self._last = (demanded or len(self._rungs)) - 1
-        self._recognizer: Recognizer | None = None
-        self.changed = False
+        self._recognizer: _R | None = None
         self._on_a_rung(lambda _recognizer: None)
         self._last = len(self._rungs) - 1
 
     @property
-    def rung(self) -> Rung:
+    def rung(self) -> Rung[_R]:
         """The rung in use."""
         return self._rungs[self._at]
 
@@ -121,30 +120,13 @@ class LadderRecognizer:
         """What captions come from instead of the first rung, "tiny.en on the processor"; nothing while that works."""
         return str(self.rung) if self._at else ""
 
-    @property
-    def context(self) -> Context:
-        """What the model's encoder needs to see."""
-        return self._loaded().context
+    def _on_a_rung(self, act: Callable[[_R], _T], first: "_Fault | None" = None) -> _T:
+        """Return what is done with the first recogniser that does it, and tell if it is not the one before.
 
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """ISO 639-1 codes it knows."""
-        return self._loaded().languages
-
-    def recognize(self, window: Window) -> Hypothesis:
-        """Return what is said in the window after its prefix, from the first rung that can tell.
-
-        Raises:
-            DeviceError: The last one failed as well.
+        Args:
+            act: What is done.
+            first: What happened on the rung before, if that was left.
         """
-        before = self._at
-        hypothesis = self._on_a_rung(lambda recognizer: recognizer.recognize(window))
-        self.changed = self._at != before
-        return hypothesis
-
-    def _on_a_rung(self, act: Callable[[Recognizer], _T]) -> _T:
-        """Return what is done with the first recogniser that does it, and tell if it is not the one before."""
-        first: _Fault | None = None
         self._skip_lost()
         while True:
             try:
@@ -160,7 +142,7 @@ class LadderRecognizer:
             self._settle(first)
         return result
 
-    def _loaded(self) -> Recognizer:
+    def _loaded(self) -> _R:
         if self._recognizer is None:
             self._recognizer = self.rung.load()
             _LOG.info("computing with %s", self.rung)
@@ -205,9 +187,40 @@ class LadderRecognizer:
 
     def _settle(self, fault: _Fault) -> None:
         """There are captions again: tell what has changed."""
-        message = f"{fault.sentence}: captions now come from {self.rung}"
+        message = f"{fault.sentence}: {self.now} {self.rung}"
         _LOG.warning("%s", message)
         self._tell(Failure(fault.kind, message, fault.hint))
+
+
+class LadderRecognizer(Ladder[Recognizer]):
+    """Recognises on the first rung that works.
+
+    Attributes:
+        changed: The last window was decoded on another rung than the one before.
+    """
+
+    changed = False
+
+    @property
+    def context(self) -> Context:
+        """What the model's encoder needs to see."""
+        return self._loaded().context
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639-1 codes it knows."""
+        return self._loaded().languages
+
+    def recognize(self, window: Window) -> Hypothesis:
+        """Return what is said in the window after its prefix, from the first rung that can tell.
+
+        Raises:
+            DeviceError: The last one failed as well.
+        """
+        before = self._at
+        hypothesis = self._on_a_rung(lambda recognizer: recognizer.recognize(window))
+        self.changed = self._at != before
+        return hypothesis
 
 
 def _reason(error: Exception) -> str:

@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 
 from engine.errors import CudaUnavailable
-from engine.records import Samples, Window
+from engine.records import Hypothesis, Samples, Window
 from engine.settings import ENGLISH
 from engine.whisper.recognizer import Recognizer
 
@@ -39,7 +39,20 @@ def check_hearing(recognizer: Recognizer, clip: Clip) -> None:
     Raises:
         CudaUnavailable: What comes out is not what was said.
     """
-    heard = recognizer.recognize(Window(clip.samples, 0, language=ENGLISH, thorough=True))
+    check_heard(recognizer.recognize(known_window(clip)), clip)
+
+
+def known_window(clip: Clip) -> Window:
+    """Return the window that shows a clip as the end of an utterance."""
+    return Window(clip.samples, 0, language=ENGLISH, thorough=True)
+
+
+def check_heard(heard: Hypothesis, clip: Clip) -> None:
+    """Compare what was heard of a clip with what is said in it.
+
+    Raises:
+        CudaUnavailable: It is not that.
+    """
     text = "".join(word.text for word in heard.words)
     if not text.strip():
         raise _failed("known speech gives no text")

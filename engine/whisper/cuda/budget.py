@@ -78,6 +78,24 @@ def budget(
     )
 
 
+def slots_budget(dims: Dims, precision: Precision, *, slots: int, beams: int, filled: bool) -> Budget:
+    """Return what a model takes that decodes windows side by side, and encodes and aligns one at a time.
+
+    Args:
+        dims: Its shape.
+        precision: As `budget`.
+        slots: Windows side by side.
+        beams: Rows of each.
+        filled: Whether a memory of silence is kept, for what stands behind a short window.
+    """
+    one = budget(dims, precision)
+    # Beside the slots each of these has one more: what enters, and for the cache what is aligned.
+    rows, memories = slots * beams + 2, slots + 1 + filled
+    # A step's logits, and those of a whole text that is aligned; then one window's memory, copied to be aligned.
+    said = max(slots * beams, dims.tokens) * dims.vocabulary * (_HALF + 2 * _FLOAT) + one.memory
+    return Budget(weights=one.weights, cache=rows * one.cache, memory=memories * one.memory, work=max(one.work, said))
+
+
 def weights_bytes(dims: Dims, precision: Precision) -> int:
     """Return the bytes of all tensors; a matrix in 8 bits has a float32 scale for each row."""
     total = 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import torch
@@ -11,6 +12,9 @@ from torch import Tensor
 from engine.errors import CudaUnavailable
 from engine.whisper.cuda.device import Event, Function, Graph, Guard, Pending, StaticCall, check_upload
 from engine.whisper.cuda.presence import cuda_problem
+
+# One at a time, whatever the card: torch empties its cache of all cards before it records.
+_CAPTURING = Lock()
 
 
 class CudaDevice:
@@ -97,7 +101,10 @@ class CudaDevice:
             call = StaticCall(name, function, inputs)
             graph = torch.cuda.CUDAGraph()
             # It waits for the device first. Other threads may go on; this one must not do what a graph cannot hold.
-            with torch.cuda.graph(graph, pool=self._pool, stream=self._compute, capture_error_mode="thread_local"):
+            with (
+                _CAPTURING,
+                torch.cuda.graph(graph, pool=self._pool, stream=self._compute, capture_error_mode="thread_local"),
+            ):
                 call()
             return _CudaGraph(self, call, graph)
 

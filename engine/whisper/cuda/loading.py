@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.errors import CudaUnavailable, OutOfMemory
 from engine.settings import EngineSettings
-from engine.whisper.cuda.budget import budget, left_alone
+from engine.whisper.cuda.budget import budget, left_alone, slots_budget
 from engine.whisper.cuda.checkup import check_numbers
 from engine.whisper.cuda.device import Device
 from engine.whisper.cuda.dims import Dims, Precision
@@ -17,9 +17,10 @@ from engine.whisper.cuda.gpu import CudaDevice
 from engine.whisper.cuda.operations import PLAIN, Operations
 from engine.whisper.cuda.precision import precise
 from engine.whisper.cuda.recognizer import CudaRecognizer
+from engine.whisper.cuda.slots import SLOTS, CudaBatchRecognizer
 from engine.whisper.cuda.weights import read_checkpoint
 from engine.whisper.recognizer import Context
-from engine.whisper.selftest import Clip, check_hearing
+from engine.whisper.selftest import Clip, check_heard, check_hearing, known_window
 
 _MIB = 1 << 20
 
@@ -84,6 +85,60 @@ class TorchGpu:
             check_hearing(recognizer, clip)
         return recognizer
 
+    def slots(self, folder: Path, context: Context, settings: EngineSettings, *, eight_bits: bool) -> int:
+        """Return how many windows of recordings find room side by side; 0 where not even one does.
+
+        Raises:
+            ModelCorrupt: The folder holds no readable model.
+        """
+        dims, precision = read_checkpoint(folder).dims, _precision(eight_bits=eight_bits)
+        free, total = self._device.free_bytes(), self._device.total_bytes()
+        fitting = (
+            slots
+            for slots in range(SLOTS, 0, -1)
+            if slots_budget(dims, precision, slots=slots, beams=settings.beam, filled=context.filled).fits(free, total)
+        )
+        return next(fitting, 0)
+
+    def load_batch(
+        self,
+        folder: Path,
+        context: Context,
+        settings: EngineSettings,
+        *,
+        eight_bits: bool,
+        slots: int,
+        clip: Clip | None,
+    ) -> CudaBatchRecognizer:
+        """Return a recogniser of whole recordings that is loaded and tested; raises as `load`.
+
+        Args:
+            folder: As for `load`.
+            context: As for `load`.
+            settings: As for `load`.
+            eight_bits: As for `load`.
+            slots: Windows side by side.
+            clip: As for `load`.
+        """
+        precision = _precision(eight_bits=eight_bits)
+        self._device.release()
+        if self.slots(folder, context, settings, eight_bits=eight_bits) < slots:
+            raise OutOfMemory(
+                f"{self.name} has too little memory free for {slots} windows of {folder.name} at a time",
+                hint="Close other programs that use it, or choose a smaller model.",
+            )
+        operations, _ = self._trusted(folder, precision)
+        recognizer = CudaBatchRecognizer(
+            folder, context, settings, self._device, slots=slots, operations=operations, precise=precise(precision)
+        )
+        if clip is not None:
+            try:
+                check_heard(recognizer.submit(known_window(clip)).result(), clip)
+            except BaseException:
+                recognizer.close()
+                raise
+        return recognizer
+
     def check_numbers(self, folder: Path, precision: Precision = Precision.FLOAT16) -> dict[str, float]:
         """Return by what share the results of a model's first layers differ from the processor's, by what they are.
 
@@ -122,8 +177,11 @@ def _precision(*, eight_bits: bool) -> Precision:
 
 
 @cache
-def graphics_card() -> TorchGpu:
-    """Return the first NVIDIA GPU, the same at each call: a context is the process's.
+def graphics_card(index: int = 0) -> TorchGpu:
+    """Return an NVIDIA GPU, the same at each call: a context is the process's.
+
+    Args:
+        index: Which one, as the driver counts them.
 
     Raises:
         CudaUnavailable: There is none that can be used.
@@ -131,5 +189,5 @@ def graphics_card() -> TorchGpu:
     try:
         from engine.whisper.cuda.kernels import KERNELS  # noqa: PLC0415
     except ImportError:  # there is no Triton for Windows
-        return TorchGpu(CudaDevice(), PLAIN)
-    return TorchGpu(CudaDevice(), KERNELS, PLAIN)
+        return TorchGpu(CudaDevice(index), PLAIN)
+    return TorchGpu(CudaDevice(index), KERNELS, PLAIN)

@@ -10,7 +10,7 @@ import pytest
 
 from desktop.assets import DEMO_CLIP
 from engine.audio.media import MediaSound
-from engine.errors import OutOfMemory
+from engine.errors import CudaUnavailable, OutOfMemory
 from engine.recordings.hearing import Heard
 from engine.recordings.listening import Listening
 from engine.recordings.transcriber import LENGTHS, MIXED, Advanced, Failed, Finished, Job, Transcriber, Unkept
@@ -170,6 +170,17 @@ def test_a_recogniser_without_memory_fails_the_file(folder):
     ended = outcome(folder, Small(), "short", "silent")
     assert isinstance(ended["short"], Failed)
     assert isinstance(ended["silent"], Finished)
+
+
+def test_a_graphics_card_that_was_demanded_and_fails_ends_the_run(folder):
+    class Lost(Listener):
+        def submit(self, window):
+            future = Future()
+            future.set_exception(CudaUnavailable("NVIDIA L4 failed"))
+            return future
+
+    with pytest.raises(CudaUnavailable, match="NVIDIA L4 failed"):
+        outcome(folder, Lost(), "short", "silent")
 
 
 def test_a_file_that_keeps_nothing_has_nothing_kept():

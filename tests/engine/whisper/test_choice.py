@@ -11,7 +11,17 @@ from engine.errors import CudaUnavailable, ModelMissing, OutOfMemory
 from engine.records import Hypothesis, Window
 from engine.settings import EngineSettings
 from engine.units import samples
-from engine.whisper.choice import Candidate, Extras, Obstacle, find_gpu, load_recognizer
+from engine.whisper.batch import OneByOne
+from engine.whisper.batch_ladder import LadderBatchRecognizer
+from engine.whisper.choice import (
+    Candidate,
+    Extras,
+    Obstacle,
+    find_gpu,
+    find_gpus,
+    load_batch_recognizer,
+    load_recognizer,
+)
 from engine.whisper.driver import Card, Driver
 from engine.whisper.ladder import GRAPHICS_CARD, LadderRecognizer, Lost
 from engine.whisper.recognizer import Context, FailingRecognizer, ScriptedRecognizer
@@ -37,6 +47,14 @@ class MadeUpGpu:
 
     def fits(self, folder, context, settings, *, eight_bits):
         return ("8 bits" if eight_bits else "float16") in self.room
+
+    def slots(self, folder, context, settings, *, eight_bits):
+        return 8 if self.fits(folder, context, settings, eight_bits=eight_bits) else 0
+
+    def load_batch(self, folder, context, settings, *, eight_bits, slots, clip):
+        recognizer = OneByOne(self.load(folder, context, settings, eight_bits=eight_bits, clip=clip))
+        recognizer.ahead = 2 * slots
+        return recognizer
 
     def load(self, folder, context, settings, *, eight_bits, clip):
         self.loads.append((folder.name, eight_bits, clip))
@@ -163,6 +181,68 @@ def test_captions_go_on_on_the_processor_also_where_cuda_was_demanded(model, tol
     assert isinstance(heard, Hypothesis)
     assert str(recognizer.rung) == "tiny.en on the processor"
     assert [failure.kind for failure in told] == ["OutOfMemory"]
+
+
+def loaded_batch(model, device, gpus, told, **extras):
+    extras = Extras("tiny.en", tell=told.append, find_gpus=lambda: gpus, lost=Lost(), **extras)
+    return load_batch_recognizer(model.path, model.context, EngineSettings(device=device), extras)
+
+
+@pytest.fixture
+def second():
+    return Window(np.zeros(samples(1), np.float32), 0, language="en")
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+@pytest.mark.parametrize("cards", [1, 2])
+def test_recordings_take_every_graphics_card(model, told, device, cards, second):
+    gpus = [MadeUpGpu() for _ in range(cards)]
+    recognizer = loaded_batch(model, device, gpus, told, clip=lambda: "clip")
+    assert isinstance(recognizer, LadderBatchRecognizer)
+    assert str(recognizer.rung) == f"tiny.en, {8 * cards} at a time on the graphics card"
+    assert [gpu.loads for gpu in gpus] == [[(model.path.name, False, "clip")]] * cards
+    assert recognizer.ahead == 16 * cards
+    assert isinstance(recognizer.submit(second).result(timeout=20), Hypothesis)
+    assert told == []
+    recognizer.close()
+
+
+def test_recordings_step_down_to_fewer_windows_and_then_to_the_processor(model, told, second):
+    """Told once for each change, and what was asked is answered."""
+    gpu = MadeUpGpu(faults={1: EXHAUSTED, "window": EXHAUSTED})
+    recognizer = loaded_batch(model, "auto", [gpu], told)
+    assert isinstance(recognizer.submit(second).result(timeout=60), Hypothesis)
+    assert str(recognizer.rung) == "tiny.en on the processor"
+    assert len(gpu.loads) == 3
+    assert [failure.message for failure in told] == [
+        f"the graphics card ran out of memory: recordings now go through {rung}"
+        for rung in ("tiny.en, 2 at a time on the graphics card", "tiny.en on the processor")
+    ]
+    recognizer.close()
+
+
+def test_recordings_end_in_a_sentence_where_a_demanded_graphics_card_fails(model, told, second):
+    recognizer = loaded_batch(model, "cuda", [MadeUpGpu(faults={"window": EXHAUSTED})], told)
+    with pytest.raises(CudaUnavailable, match="the graphics card ran out of memory"):
+        recognizer.submit(second).result(timeout=20)
+    recognizer.close()
+
+
+@pytest.mark.parametrize("gpus", [NONE, [MadeUpGpu(room=())]])
+def test_recordings_without_room_on_a_graphics_card_take_the_processor_or_are_refused(model, told, gpus, caplog):
+    caplog.set_level("INFO")
+    recognizer = loaded_batch(model, "auto", gpus, told)
+    assert not isinstance(recognizer, LadderBatchRecognizer)
+    assert "computing on the processor: " in caplog.text
+    recognizer.close()
+    with pytest.raises((CudaUnavailable, OutOfMemory)) as raised:
+        loaded_batch(model, "cuda", gpus, told)
+    assert raised.value.hint
+    assert told == []
+
+
+def test_without_a_graphics_card_there_are_none():
+    assert find_gpus(None, Lost()) == NONE
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)"
 
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
-from engine.whisper.cuda.budget import GIB, MIB, Budget, budget, left_alone, work_bytes  # noqa: E402
+from engine.whisper.cuda.budget import GIB, MIB, Budget, budget, left_alone, slots_budget, work_bytes  # noqa: E402
 from engine.whisper.cuda.dims import Dims, Precision, shapes  # noqa: E402
 from engine.whisper.cuda.model import Whisper  # noqa: E402
 from engine.whisper.cuda.precision import precise  # noqa: E402
@@ -103,6 +103,18 @@ def test_cache_and_memory_take_what_was_said(windows, beams, memories):
     assert bytes_of(whisper.cache(windows * beams)) == said.cache
     kept = [whisper.memory(windows, 1500) for _ in range(memories)]
     assert sum(bytes_of((each.keys, each.values)) for each in kept) == said.memory
+
+
+@given(st.integers(1, 32), st.integers(1, 6), st.booleans())
+def test_more_slots_and_wider_searches_take_more(slots, beams, filled):
+    one = slots_budget(LARGE, Precision.FLOAT16, slots=slots, beams=beams, filled=filled)
+    more = slots_budget(LARGE, Precision.FLOAT16, slots=slots + 1, beams=beams, filled=filled)
+    wider = slots_budget(LARGE, Precision.FLOAT16, slots=slots, beams=beams + 1, filled=filled)
+    assert one.total < wider.total
+    assert one.total < more.total
+    small = slots_budget(LARGE, Precision.INT8, slots=slots, beams=beams, filled=filled)
+    assert (small.cache, small.memory) == (one.cache, one.memory)
+    assert small.weights < one.weights
 
 
 @pytest.mark.parametrize("precision", [Precision.FLOAT16, Precision.INT8])

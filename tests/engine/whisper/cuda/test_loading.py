@@ -1,5 +1,9 @@
 """The whole way onto a device and down the ladder, on the processor with a real model."""
 
+from bisect import bisect_left
+from dataclasses import replace
+from functools import cache
+
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (./run gpu test)")
@@ -9,7 +13,7 @@ from engine.errors import CudaUnavailable, OutOfMemory  # noqa: E402
 from engine.records import Window  # noqa: E402
 from engine.settings import ENGLISH, EngineSettings, WindowSettings  # noqa: E402
 from engine.units import samples  # noqa: E402
-from engine.whisper.choice import Extras, load_recognizer  # noqa: E402
+from engine.whisper.choice import Extras, load_batch_recognizer, load_recognizer  # noqa: E402
 from engine.whisper.cuda.host import HostDevice  # noqa: E402
 from engine.whisper.cuda.loading import TorchGpu  # noqa: E402
 from engine.whisper.cuda.operations import PLAIN  # noqa: E402
@@ -156,6 +160,69 @@ def test_what_torch_raises_at_the_self_test_or_while_warming_up_takes_the_next_r
     assert [failure.message for failure in told] == [message]
     assert device.fault is None
     assert message.endswith(str(ladder.rung))
+
+
+@cache
+def room_for(slots, path, context):
+    """Return memory in which so many windows find room, and no more."""
+    sizes = range(GIB, 8 * GIB, 8 << 20)
+
+    def fitting(at):
+        gpu = TorchGpu(HostDevice(memory_bytes=sizes[at]), PLAIN)
+        return gpu.slots(path, context, SETTINGS, eight_bits=False)
+
+    return sizes[bisect_left(range(len(sizes)), slots, key=fitting)]
+
+
+def recordings(model, devices, told, device="auto"):
+    extras = Extras(
+        "tiny.en",
+        clip=known_speech,
+        tell=told.append,
+        find_gpus=lambda: [TorchGpu(each, PLAIN) for each in devices],
+        lost=Lost(),
+    )
+    settings = replace(SETTINGS, device=device)
+    return load_batch_recognizer(model.path, model.context, settings, extras)
+
+
+def pieces(count):
+    sound = known_speech().samples
+    return [Window(sound[: samples(4.0)], number, language=ENGLISH, thorough=True) for number in range(count)]
+
+
+def test_more_memory_has_room_for_more_windows(model):
+    found = [room_for(slots, model.path, model.context) for slots in (1, 2, 8, 16)]
+    assert found == sorted(set(found))
+
+
+def test_two_devices_hear_side_by_side_what_one_hears(model):
+    room = room_for(2, model.path, model.context)
+    devices = [Faulty(memory_bytes=room), Faulty(memory_bytes=room)]
+    together = recordings(model, devices, told := [])
+    assert str(together.rung) == "tiny.en, 4 at a time on the graphics card"
+    texts = {_plain(future.result(timeout=60)) for future in [together.submit(window) for window in pieces(4)]}
+    alone = load(model, HostDevice()).recognize(pieces(1)[0])
+    assert texts == {_plain(alone)}
+    assert told == []
+    together.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "rung"),
+    [("exhausted", "tiny.en, 1 at a time on the graphics card"), ("lost", "tiny.en on the processor")],
+)
+def test_recordings_lose_nothing_when_a_device_fails_half_way(model, name, rung):
+    device = Faulty(memory_bytes=room_for(2, model.path, model.context))
+    together = recordings(model, [device], told := [])
+    before = _plain(together.submit(pieces(1)[0]).result(timeout=60))
+    device.fault, device.after = FAULTS[name][0], 6
+    texts = [_plain(future.result(timeout=60)) for future in [together.submit(window) for window in pieces(3)]]
+    assert texts == [before] * 3
+    assert str(together.rung) == rung
+    assert len(told) == 1
+    assert told[0].message.endswith(rung)
+    together.close()
 
 
 def _plain(hypothesis):

@@ -12,6 +12,8 @@ from engine.records import Window  # noqa: E402
 from engine.settings import EngineSettings  # noqa: E402
 from engine.units import samples  # noqa: E402
 from engine.whisper.batch import BatchRecognizer  # noqa: E402
+from engine.whisper.cuda.budget import slots_budget  # noqa: E402
+from engine.whisper.cuda.dims import Precision  # noqa: E402
 from engine.whisper.cuda.host import HostDevice  # noqa: E402
 from engine.whisper.cuda.recognizer import CudaRecognizer  # noqa: E402
 from engine.whisper.cuda.recording import RecordingDevice  # noqa: E402
@@ -20,7 +22,7 @@ from engine.whisper.recognizer import Context  # noqa: E402
 from tests.benchmarks.recordings import load  # noqa: E402
 from tests.fake_gpu import fake_gpu  # noqa: E402
 from tests.material import recording  # noqa: E402
-from tests.whispers import DEVICE, folder  # noqa: E402
+from tests.whispers import DEVICE, checkpoint, folder  # noqa: E402
 
 torch.set_num_threads(1)
 pytestmark = pytest.mark.model
@@ -95,6 +97,21 @@ def test_a_device_that_fails_is_told_to_all_who_wait():
     for future in futures:
         with pytest.raises(CudaUnavailable):
             future.result(timeout=60)
+    together.close()
+
+
+@pytest.mark.parametrize("context", [Context.SHORT, Context.FILLED])
+def test_slots_take_what_was_said(context):
+    together = CudaBatchRecognizer(folder("live"), context, EngineSettings(beam=2), DEVICE, slots=3)
+    slots = together._slots
+    said = slots_budget(checkpoint("live").dims, Precision.FLOAT16, slots=3, beams=2, filled=context.filled)
+    search, alignment, encoding = slots._search, slots._alignment, slots._encoding
+    caches = [search._cache, search._entrance, alignment._cache]
+    kept = [search._memory, encoding.memory]
+    tensors = [tensor for each in (*caches, *kept) for tensor in (each.keys, each.values)]
+    tensors += encoding._silence or ()
+    taken = sum(tensor.untyped_storage().nbytes() for tensor in tensors)
+    assert taken // 2 == said.cache + said.memory  # the host computes in float32
     together.close()
 
 
