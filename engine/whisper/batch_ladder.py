@@ -132,4 +132,5 @@ class LadderBatchRecognizer(Ladder[BatchRecognizer]):
         """Let go of what an error's past holds: the memory that ran out."""
         while error is not None:
             traceback.clear_frames(error.__traceback__)
+            error.__traceback__ = None  # its frames know who called them
             error = error.__cause__ or error.__context__

@@ -1,5 +1,6 @@
 """The whole way onto a device and down the ladder, on the processor with a real model."""
 
+import weakref
 from bisect import bisect_left
 from dataclasses import replace
 from functools import cache
@@ -216,9 +217,11 @@ def test_recordings_lose_nothing_when_a_device_fails_half_way(model, name, rung)
     device = Faulty(memory_bytes=room_for(2, model.path, model.context))
     together = recordings(model, [device], told := [])
     before = _plain(together.submit(pieces(1)[0]).result(timeout=60))
+    first = weakref.ref(together._recognizer)
     device.fault, device.after = FAULTS[name][0], 6
     texts = [_plain(future.result(timeout=60)) for future in [together.submit(window) for window in pieces(3)]]
     assert texts == [before] * 3
+    assert (first() is None) == (name == "exhausted"), "memory that ran out is given back; what was lost is not touched"
     assert str(together.rung) == rung
     assert len(told) == 1
     assert told[0].message.endswith(rung)
