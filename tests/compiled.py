@@ -22,11 +22,11 @@ from triton.backends.nvidia.compiler import CUDABackend  # noqa: E402
 from triton.compiler import ASTSource  # noqa: E402
 from triton.runtime.jit import native_specialize_impl  # noqa: E402
 
-from engine.whisper.cuda.dims import Dims  # noqa: E402
-from engine.whisper.cuda.floor import POSITIONS, Launch, Shape  # noqa: E402
-from engine.whisper.cuda.kernels import KernelOperations  # noqa: E402
-from engine.whisper.cuda.model import Whisper  # noqa: E402
-from engine.whisper.cuda.weights import Checkpoint  # noqa: E402
+from engine.whisper.cuda.kernels.floor import POSITIONS, Launch, Shape  # noqa: E402
+from engine.whisper.cuda.kernels.launches import KernelOperations  # noqa: E402
+from engine.whisper.cuda.model.dims import Dims  # noqa: E402
+from engine.whisper.cuda.model.weights import Checkpoint  # noqa: E402
+from engine.whisper.cuda.model.whisper import Whisper  # noqa: E402
 
 CUOBJDUMP = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
 MISSING = "constexpr"

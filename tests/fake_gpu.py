@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)"
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily  # noqa: E402
 from torch.overrides import TorchFunctionMode  # noqa: E402
 
-from engine.whisper.cuda.host import HostDevice  # noqa: E402
+from engine.whisper.cuda.device.host import HostDevice  # noqa: E402
 
 _aten = torch.ops.aten
 

@@ -14,10 +14,10 @@ from tests.material import SHARED, engine, recording
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)")
 
-from engine.whisper.cuda.host import HostDevice  # noqa: E402
-from engine.whisper.cuda.model import Whisper  # noqa: E402
-from engine.whisper.cuda.rules import Marks  # noqa: E402
-from engine.whisper.cuda.weights import Checkpoint, Dims, read_checkpoint  # noqa: E402
+from engine.whisper.cuda.decoding.rules import Marks  # noqa: E402
+from engine.whisper.cuda.device.host import HostDevice  # noqa: E402
+from engine.whisper.cuda.model.weights import Checkpoint, Dims, read_checkpoint  # noqa: E402
+from engine.whisper.cuda.model.whisper import Whisper  # noqa: E402
 
 torch.set_num_threads(1)
 DEVICE = HostDevice()

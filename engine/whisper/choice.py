@@ -265,7 +265,7 @@ def _installed() -> Obstacle | None:
 
 
 def _started() -> Obstacle | None:
-    from engine.whisper.cuda.presence import cuda_problem  # noqa: PLC0415  # imports torch
+    from engine.whisper.cuda.device.presence import cuda_problem  # noqa: PLC0415  # imports torch
 
     problem = cuda_problem()
     return Obstacle(problem, _mend(problem)) if problem else None

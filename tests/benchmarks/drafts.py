@@ -18,7 +18,7 @@ from engine.audio.sources import FileSource
 from engine.pipeline import Pipeline
 from engine.records import Caption
 from engine.settings import EngineSettings
-from engine.whisper.cuda.host import HostDevice
+from engine.whisper.cuda.device.host import HostDevice
 from engine.whisper.cuda.recognizer import CudaRecognizer
 from engine.whisper.recognizer import Recognizer
 from tests.benchmarks.recordings import chosen

@@ -8,17 +8,17 @@
 
 `--floor` needs no GPU. For each chip and model it compiles the kernels of a token step, tells what they take, and sets
 the forecast beside the floor. Nothing of it is measured: the floor is arithmetic, and the forecast assumes a gap
-between the kernels of a graph and a memory's latency (engine/whisper/cuda/floor.py). It counts our kernels; the few
-operations of torch around them (embedding, places) come on top, and on Turing the products of several rows, which are
-left to NVIDIA's library.
+between the kernels of a graph and a memory's latency (engine/whisper/cuda/kernels/floor.py). It counts our kernels; the
+few operations of torch around them (embedding, places) come on top, and on Turing the products of several rows, which
+are left to NVIDIA's library.
 """
 
 import argparse
 from collections import Counter
 from collections.abc import Sequence
 
-from engine.whisper.cuda.floor import CHIPS, SHAPES, Chip, Work, encoding, expected_ms, prefill
-from engine.whisper.cuda.floor import token_step as step_floor
+from engine.whisper.cuda.kernels.floor import CHIPS, SHAPES, Chip, Work, encoding, expected_ms, prefill
+from engine.whisper.cuda.kernels.floor import token_step as step_floor
 from tests.benchmarks import gpu_measured
 from tests.compiled import Compiled, Launched, compiled, token_step
 

@@ -28,13 +28,13 @@ from engine.models.store import Store
 from engine.settings import EngineSettings
 from engine.units import WINDOW_S, samples
 from engine.whisper.cuda.checkup import check_numbers
-from engine.whisper.cuda.device import Device
-from engine.whisper.cuda.floor import CHIPS, SHAPES, Chip, Shape, Work, encoding, prefill, token_step
-from engine.whisper.cuda.gpu import CudaDevice
-from engine.whisper.cuda.host import HostDevice
-from engine.whisper.cuda.operations import PLAIN, Operations
+from engine.whisper.cuda.device.gpu import CudaDevice
+from engine.whisper.cuda.device.host import HostDevice
+from engine.whisper.cuda.device.protocol import Device
+from engine.whisper.cuda.kernels.floor import CHIPS, SHAPES, Chip, Shape, Work, encoding, prefill, token_step
+from engine.whisper.cuda.kernels.operations import PLAIN, Operations
+from engine.whisper.cuda.model.weights import read_checkpoint
 from engine.whisper.cuda.recognizer import CudaRecognizer
-from engine.whisper.cuda.weights import read_checkpoint
 from engine.whisper.driver import find_driver
 from engine.whisper.recognizer import Context
 from engine.whisper.selftest import check_hearing
@@ -344,7 +344,7 @@ def run(told: argparse.Namespace) -> Report:
         torch.set_num_threads(1)
         device, operations = HostDevice(), PLAIN
     else:
-        from engine.whisper.cuda.kernels import KERNELS
+        from engine.whisper.cuda.kernels.launches import KERNELS
 
         device, operations = CudaDevice(), KERNELS
     bench = Bench(plan, device, operations, Context.named(told.context), rehearse=told.rehearse)

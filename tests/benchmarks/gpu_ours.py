@@ -17,16 +17,16 @@ from torch import Tensor
 from engine.records import Window, Word
 from engine.settings import ENGLISH, EngineSettings
 from engine.units import SAMPLES_PER_POSITION, WINDOW_S, samples
-from engine.whisper.cuda.device import Device
-from engine.whisper.cuda.mel import Mel
-from engine.whisper.cuda.model import Memory, Whisper
-from engine.whisper.cuda.operations import Operations
+from engine.whisper.cuda.decoding.rules import Rules
+from engine.whisper.cuda.decoding.search import Order, Search
+from engine.whisper.cuda.decoding.wording import Wording
+from engine.whisper.cuda.device.protocol import Device
+from engine.whisper.cuda.kernels.operations import Operations
+from engine.whisper.cuda.model.weights import read_checkpoint
+from engine.whisper.cuda.model.whisper import Memory, Whisper
 from engine.whisper.cuda.recognizer import CudaRecognizer
-from engine.whisper.cuda.rules import Rules
-from engine.whisper.cuda.search import Order, Search
 from engine.whisper.cuda.slots import CudaBatchRecognizer
-from engine.whisper.cuda.weights import read_checkpoint
-from engine.whisper.cuda.wording import Wording
+from engine.whisper.cuda.sound.mel import Mel
 from engine.whisper.recognizer import Context
 from tests.benchmarks import random_weights
 

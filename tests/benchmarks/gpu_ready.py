@@ -8,9 +8,9 @@ import numpy as np
 from engine.records import Window
 from engine.settings import ENGLISH, EngineSettings
 from engine.units import samples
-from engine.whisper.cuda.host import HostDevice
+from engine.whisper.cuda.device.host import HostDevice
+from engine.whisper.cuda.kernels.operations import PLAIN
 from engine.whisper.cuda.loading import TorchGpu, graphics_card
-from engine.whisper.cuda.operations import PLAIN
 from engine.whisper.recognizer import Context
 from tests.benchmarks.gpu_ours import READY, UPDATE_S
 

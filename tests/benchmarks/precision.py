@@ -25,11 +25,11 @@ import torch
 from engine.models.catalog import CATALOG
 from engine.models.places import places
 from engine.units import samples
-from engine.whisper.cuda.dims import Precision
-from engine.whisper.cuda.layers import Linear
-from engine.whisper.cuda.model import Whisper
-from engine.whisper.cuda.precision import int8, precise
-from engine.whisper.cuda.weights import Checkpoint, read_checkpoint
+from engine.whisper.cuda.model.dims import Precision
+from engine.whisper.cuda.model.layers import Linear
+from engine.whisper.cuda.model.precision import int8, precise
+from engine.whisper.cuda.model.weights import Checkpoint, read_checkpoint
+from engine.whisper.cuda.model.whisper import Whisper
 from engine.whisper.features import log_mel
 from engine.whisper.model_bin import joined
 from engine.whisper.tokenizer import Tokenizer

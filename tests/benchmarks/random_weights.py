@@ -15,8 +15,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.whisper.cuda.dims import Dims, shapes
-from engine.whisper.cuda.floor import POSITIONS, Shape
+from engine.whisper.cuda.kernels.floor import POSITIONS, Shape
+from engine.whisper.cuda.model.dims import Dims, shapes
 from engine.whisper.model_bin import Index, Variable, header, packed, read_index
 
 MINIATURE = Shape(80, 51865, 128, 1, 2)

@@ -10,10 +10,10 @@ torch = pytest.importorskip("torch", reason="torch is not installed (./run gpu t
 pytest.importorskip("triton", reason="triton is not installed (./run gpu test)")
 
 from engine.errors import OutOfMemory  # noqa: E402
-from engine.whisper.cuda.floor import SHAPES, Shape  # noqa: E402
-from engine.whisper.cuda.host import HostDevice  # noqa: E402
-from engine.whisper.cuda.operations import PLAIN  # noqa: E402
-from engine.whisper.cuda.weights import read_checkpoint  # noqa: E402
+from engine.whisper.cuda.device.host import HostDevice  # noqa: E402
+from engine.whisper.cuda.kernels.floor import SHAPES, Shape  # noqa: E402
+from engine.whisper.cuda.kernels.operations import PLAIN  # noqa: E402
+from engine.whisper.cuda.model.weights import read_checkpoint  # noqa: E402
 from engine.whisper.recognizer import Context  # noqa: E402
 from engine.whisper.tokenizer import Tokenizer  # noqa: E402
 from tests.benchmarks import gpu, random_weights  # noqa: E402

@@ -8,9 +8,9 @@ pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra tes
 from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from engine.whisper.cuda.logbook import COMPUTE, COPY  # noqa: E402
-from engine.whisper.cuda.order import HOST  # noqa: E402
-from engine.whisper.cuda.recording import RecordingDevice  # noqa: E402
+from engine.whisper.cuda.proof.logbook import COMPUTE, COPY  # noqa: E402
+from engine.whisper.cuda.proof.order import HOST  # noqa: E402
+from engine.whisper.cuda.proof.recording import RecordingDevice  # noqa: E402
 from engine.whisper.recognizer import Context  # noqa: E402
 from tests.benchmarks import random_weights, timeline  # noqa: E402
 from tests.benchmarks.timeline import Box, Picture, draw, hidden, ordered, profiled  # noqa: E402

@@ -23,14 +23,14 @@ from engine.models.store import Store
 from engine.records import Window
 from engine.settings import ENGLISH, EngineSettings
 from engine.units import samples
-from engine.whisper.cuda.device import Device
-from engine.whisper.cuda.gpu import CudaDevice
-from engine.whisper.cuda.host import HostDevice
-from engine.whisper.cuda.logbook import COMPUTE, COPY
-from engine.whisper.cuda.order import HOST, Act
-from engine.whisper.cuda.presence import cuda_problem
+from engine.whisper.cuda.device.gpu import CudaDevice
+from engine.whisper.cuda.device.host import HostDevice
+from engine.whisper.cuda.device.presence import cuda_problem
+from engine.whisper.cuda.device.protocol import Device
+from engine.whisper.cuda.proof.logbook import COMPUTE, COPY
+from engine.whisper.cuda.proof.order import HOST, Act
+from engine.whisper.cuda.proof.recording import RecordingDevice
 from engine.whisper.cuda.recognizer import CudaRecognizer
-from engine.whisper.cuda.recording import RecordingDevice
 from engine.whisper.recognizer import Context
 
 LANES = (HOST, COPY, COMPUTE)
@@ -372,13 +372,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _plain() -> Any:
-    from engine.whisper.cuda.operations import PLAIN
+    from engine.whisper.cuda.kernels.operations import PLAIN
 
     return PLAIN
 
 
 def _kernels() -> Any:
-    from engine.whisper.cuda.kernels import KERNELS
+    from engine.whisper.cuda.kernels.launches import KERNELS
 
     return KERNELS
 

@@ -15,12 +15,12 @@ from torch import Tensor
 
 from engine.errors import CudaUnavailable
 from engine.units import samples
-from engine.whisper.cuda.device import Device
-from engine.whisper.cuda.host import HostDevice
-from engine.whisper.cuda.layers import Precise
-from engine.whisper.cuda.model import Whisper
-from engine.whisper.cuda.operations import PLAIN, Operations
-from engine.whisper.cuda.weights import Checkpoint
+from engine.whisper.cuda.device.host import HostDevice
+from engine.whisper.cuda.device.protocol import Device
+from engine.whisper.cuda.kernels.operations import PLAIN, Operations
+from engine.whisper.cuda.model.layers import Precise
+from engine.whisper.cuda.model.weights import Checkpoint
+from engine.whisper.cuda.model.whisper import Whisper
 from engine.whisper.features import log_mel
 
 TOLERANCE = 2e-2  # ‖Δ‖ / ‖right‖; float16 is wrong by a tenth of it, a wrong kernel by fifty times as much

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from engine.errors import CudaUnavailable, OutOfMemory
 from engine.settings import EngineSettings
-from engine.whisper.cuda.budget import budget, left_alone, slots_budget
 from engine.whisper.cuda.checkup import check_numbers
-from engine.whisper.cuda.device import Device
-from engine.whisper.cuda.dims import Dims, Precision
-from engine.whisper.cuda.gpu import CudaDevice
-from engine.whisper.cuda.operations import PLAIN, Operations
-from engine.whisper.cuda.precision import precise
+from engine.whisper.cuda.device.gpu import CudaDevice
+from engine.whisper.cuda.device.protocol import Device
+from engine.whisper.cuda.kernels.operations import PLAIN, Operations
+from engine.whisper.cuda.model.budget import budget, left_alone, slots_budget
+from engine.whisper.cuda.model.dims import Dims, Precision
+from engine.whisper.cuda.model.precision import precise
+from engine.whisper.cuda.model.weights import read_checkpoint
 from engine.whisper.cuda.recognizer import CudaRecognizer
 from engine.whisper.cuda.slots import SLOTS, CudaBatchRecognizer
-from engine.whisper.cuda.weights import read_checkpoint
 from engine.whisper.recognizer import Context
 from engine.whisper.selftest import Clip, check_heard, check_hearing, known_window
 
@@ -187,7 +187,7 @@ def graphics_card(index: int = 0) -> TorchGpu:
         CudaUnavailable: There is none that can be used.
     """
     try:
-        from engine.whisper.cuda.kernels import KERNELS  # noqa: PLC0415
+        from engine.whisper.cuda.kernels.launches import KERNELS  # noqa: PLC0415
     except ImportError:  # there is no Triton for Windows
         return TorchGpu(CudaDevice(index), PLAIN)
     return TorchGpu(CudaDevice(index), KERNELS, PLAIN)

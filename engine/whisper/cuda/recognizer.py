@@ -16,20 +16,20 @@ from pathlib import Path
 from engine.records import Hypothesis, Window
 from engine.settings import EngineSettings
 from engine.units import SAMPLE_RATE, WINDOW_S, samples
-from engine.whisper.cuda.alignment import Aligned, Alignment
-from engine.whisper.cuda.detection import Detection
-from engine.whisper.cuda.device import Device
-from engine.whisper.cuda.draft import Draft
-from engine.whisper.cuda.encoding import STEP, Encoding
-from engine.whisper.cuda.layers import Linear
-from engine.whisper.cuda.model import Whisper
-from engine.whisper.cuda.operations import PLAIN, Operations
-from engine.whisper.cuda.orders import Order
-from engine.whisper.cuda.rules import Rules
-from engine.whisper.cuda.search import ROUND, TOLD, Search
-from engine.whisper.cuda.sound import Sound
-from engine.whisper.cuda.weights import read_checkpoint
-from engine.whisper.cuda.wording import Wording
+from engine.whisper.cuda.decoding.alignment import Aligned, Alignment
+from engine.whisper.cuda.decoding.detection import Detection
+from engine.whisper.cuda.decoding.draft import Draft
+from engine.whisper.cuda.decoding.orders import Order
+from engine.whisper.cuda.decoding.rules import Rules
+from engine.whisper.cuda.decoding.search import ROUND, TOLD, Search
+from engine.whisper.cuda.decoding.wording import Wording
+from engine.whisper.cuda.device.protocol import Device
+from engine.whisper.cuda.kernels.operations import PLAIN, Operations
+from engine.whisper.cuda.model.layers import Linear
+from engine.whisper.cuda.model.weights import read_checkpoint
+from engine.whisper.cuda.model.whisper import Whisper
+from engine.whisper.cuda.sound.encoding import STEP, Encoding
+from engine.whisper.cuda.sound.way import Sound
 from engine.whisper.recognizer import Context
 
 USUAL_TOKENS_PER_SECOND = 4  # of speech that is fluent; the steps that are launched before the first look

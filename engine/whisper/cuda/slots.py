@@ -23,19 +23,19 @@ from torch import Tensor
 from engine.records import Hypothesis, Window
 from engine.settings import EngineSettings
 from engine.units import SAMPLES_PER_POSITION, WINDOW_S, samples
-from engine.whisper.cuda.alignment import Alignment
-from engine.whisper.cuda.detection import Detection
-from engine.whisper.cuda.device import Device, Event, Graph, Pending
-from engine.whisper.cuda.encoding import Encoding
-from engine.whisper.cuda.layers import Linear
-from engine.whisper.cuda.mel import Mel
-from engine.whisper.cuda.model import Whisper
-from engine.whisper.cuda.operations import PLAIN, Operations
-from engine.whisper.cuda.orders import Order
-from engine.whisper.cuda.rules import Rules
-from engine.whisper.cuda.search import ROUND, Search
-from engine.whisper.cuda.weights import read_checkpoint
-from engine.whisper.cuda.wording import Wording
+from engine.whisper.cuda.decoding.alignment import Alignment
+from engine.whisper.cuda.decoding.detection import Detection
+from engine.whisper.cuda.decoding.orders import Order
+from engine.whisper.cuda.decoding.rules import Rules
+from engine.whisper.cuda.decoding.search import ROUND, Search
+from engine.whisper.cuda.decoding.wording import Wording
+from engine.whisper.cuda.device.protocol import Device, Event, Graph, Pending
+from engine.whisper.cuda.kernels.operations import PLAIN, Operations
+from engine.whisper.cuda.model.layers import Linear
+from engine.whisper.cuda.model.weights import read_checkpoint
+from engine.whisper.cuda.model.whisper import Whisper
+from engine.whisper.cuda.sound.encoding import Encoding
+from engine.whisper.cuda.sound.mel import Mel
 from engine.whisper.recognizer import Context
 
 SLOTS = 16  # windows side by side

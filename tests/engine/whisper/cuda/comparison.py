@@ -11,8 +11,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)"
 from engine.models.catalog import CATALOG  # noqa: E402
 from engine.models.places import places  # noqa: E402
 from engine.units import WINDOW_S, samples  # noqa: E402
-from engine.whisper.cuda.model import Whisper  # noqa: E402
-from engine.whisper.cuda.weights import read_checkpoint  # noqa: E402
+from engine.whisper.cuda.model.weights import read_checkpoint  # noqa: E402
+from engine.whisper.cuda.model.whisper import Whisper  # noqa: E402
 from engine.whisper.features import log_mel  # noqa: E402
 from engine.whisper.tokenizer import Tokenizer  # noqa: E402
 from tests.benchmarks.recordings import load  # noqa: E402

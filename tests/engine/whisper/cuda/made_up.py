@@ -4,8 +4,8 @@ import zlib
 
 import torch
 
-from engine.whisper.cuda.dims import Dims, shapes
-from engine.whisper.cuda.weights import Checkpoint
+from engine.whisper.cuda.model.dims import Dims, shapes
+from engine.whisper.cuda.model.weights import Checkpoint
 
 DIMS = Dims(
     mels=80,

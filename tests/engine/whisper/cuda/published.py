@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from engine.whisper.cuda.stacked import Stored
-from engine.whisper.cuda.weights import Checkpoint, from_published
+from engine.whisper.cuda.model.stacked import Stored
+from engine.whisper.cuda.model.weights import Checkpoint, from_published
 from tests.reference import torch, transformers
 
 # mel bands, width, encoder layers, decoder layers, vocabulary: the published config.json of each.

@@ -4,9 +4,9 @@ torch = pytest.importorskip("torch", reason="torch is not installed (./run gpu t
 
 from engine.errors import CudaUnavailable  # noqa: E402
 from engine.whisper.cuda.checkup import TOLERANCE, check_numbers  # noqa: E402
-from engine.whisper.cuda.host import HostDevice  # noqa: E402
-from engine.whisper.cuda.layers import Linear  # noqa: E402
-from engine.whisper.cuda.operations import PLAIN  # noqa: E402
+from engine.whisper.cuda.device.host import HostDevice  # noqa: E402
+from engine.whisper.cuda.kernels.operations import PLAIN  # noqa: E402
+from engine.whisper.cuda.model.layers import Linear  # noqa: E402
 from tests.engine.whisper.cuda.made_up import checkpoint  # noqa: E402
 
 torch.set_num_threads(1)

@@ -9,10 +9,10 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)"
 from torch.overrides import TorchFunctionMode  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
-from engine.whisper.cuda.dims import HEAD, Dims, Precision, shapes  # noqa: E402
-from engine.whisper.cuda.model import Whisper, _attended  # noqa: E402
-from engine.whisper.cuda.precision import precise  # noqa: E402
-from engine.whisper.cuda.weights import Checkpoint  # noqa: E402
+from engine.whisper.cuda.model.dims import HEAD, Dims, Precision, shapes  # noqa: E402
+from engine.whisper.cuda.model.precision import precise  # noqa: E402
+from engine.whisper.cuda.model.weights import Checkpoint  # noqa: E402
+from engine.whisper.cuda.model.whisper import Whisper, _attended  # noqa: E402
 from tests.fake_gpu import fake_gpu  # noqa: E402
 
 GPU = torch.device("cuda")

@@ -15,9 +15,9 @@ from engine.records import Window  # noqa: E402
 from engine.settings import ENGLISH, EngineSettings, WindowSettings  # noqa: E402
 from engine.units import samples  # noqa: E402
 from engine.whisper.choice import Extras, load_batch_recognizer, load_recognizer  # noqa: E402
-from engine.whisper.cuda.host import HostDevice  # noqa: E402
+from engine.whisper.cuda.device.host import HostDevice  # noqa: E402
+from engine.whisper.cuda.kernels.operations import PLAIN  # noqa: E402
 from engine.whisper.cuda.loading import TorchGpu  # noqa: E402
-from engine.whisper.cuda.operations import PLAIN  # noqa: E402
 from engine.whisper.ladder import LadderRecognizer, Lost  # noqa: E402
 from tests.material import engine  # noqa: E402
 

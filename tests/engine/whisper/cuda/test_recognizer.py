@@ -15,10 +15,10 @@ from engine.records import AudioBlock, Caption, Window, Word  # noqa: E402
 from engine.settings import EngineSettings  # noqa: E402
 from engine.units import SAMPLE_RATE, SAMPLES_PER_POSITION, samples  # noqa: E402
 from engine.whisper import cpu  # noqa: E402
-from engine.whisper.cuda.encoding import STEP  # noqa: E402
-from engine.whisper.cuda.host import HostDevice  # noqa: E402
+from engine.whisper.cuda.device.host import HostDevice  # noqa: E402
+from engine.whisper.cuda.proof.recording import RecordingDevice  # noqa: E402
 from engine.whisper.cuda.recognizer import CudaRecognizer  # noqa: E402
-from engine.whisper.cuda.recording import RecordingDevice  # noqa: E402
+from engine.whisper.cuda.sound.encoding import STEP  # noqa: E402
 from engine.whisper.recognizer import Context  # noqa: E402
 from tests.benchmarks.recordings import load  # noqa: E402
 from tests.fake_gpu import fake_gpu  # noqa: E402

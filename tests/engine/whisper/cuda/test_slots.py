@@ -12,11 +12,11 @@ from engine.records import Window  # noqa: E402
 from engine.settings import EngineSettings  # noqa: E402
 from engine.units import samples  # noqa: E402
 from engine.whisper.batch import BatchRecognizer  # noqa: E402
-from engine.whisper.cuda.budget import slots_budget  # noqa: E402
-from engine.whisper.cuda.dims import Precision  # noqa: E402
-from engine.whisper.cuda.host import HostDevice  # noqa: E402
+from engine.whisper.cuda.device.host import HostDevice  # noqa: E402
+from engine.whisper.cuda.model.budget import slots_budget  # noqa: E402
+from engine.whisper.cuda.model.dims import Precision  # noqa: E402
+from engine.whisper.cuda.proof.recording import RecordingDevice  # noqa: E402
 from engine.whisper.cuda.recognizer import CudaRecognizer  # noqa: E402
-from engine.whisper.cuda.recording import RecordingDevice  # noqa: E402
 from engine.whisper.cuda.slots import CudaBatchRecognizer  # noqa: E402
 from engine.whisper.recognizer import Context  # noqa: E402
 from tests.benchmarks.recordings import load  # noqa: E402

@@ -10,8 +10,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed (./run gpu t
 from engine.records import Window, Word  # noqa: E402
 from engine.settings import EngineSettings  # noqa: E402
 from engine.units import samples  # noqa: E402
+from engine.whisper.cuda.proof.recording import RecordingDevice  # noqa: E402
 from engine.whisper.cuda.recognizer import CudaRecognizer  # noqa: E402
-from engine.whisper.cuda.recording import RecordingDevice  # noqa: E402
 from engine.whisper.recognizer import Context  # noqa: E402
 from tests.benchmarks import random_weights  # noqa: E402
 from tests.whispers import folder  # noqa: E402

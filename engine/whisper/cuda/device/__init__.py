@@ -1,0 +1,1 @@
+"""The processor behind the engine: streams, events, graphs, page-locked memory."""

@@ -1,0 +1,1 @@
+"""Whisper itself: its shape, its weights, what is computed with them, what they take."""

@@ -1,0 +1,1 @@
+"""From a window's samples to what the decoder may attend to."""
