@@ -22,7 +22,7 @@ KEYS = {
     "caption": {"segment", "committed", "unstable", "final", "language", "words"},
     "gap": {"start_s", "end_s", "reason"},
     "stats": {"lag_s", "level_db", "updates", "decode_ms", "busy", "speaking", "overruns"}
-    | {"level", "skipped_s", "cpu_s"},
+    | {"level", "skipped_s", "cpu_s", "fallback"},
     "error": {"kind", "message", "hint", "fatal"},
 }
 WORD_KEYS = {"text", "start_s", "end_s", "probability"}

@@ -160,7 +160,7 @@ def test_a_token_begins_where_the_reference_attends(name, compute_type, same, ne
 def test_a_word_of_the_recogniser_begins_where_the_reference_attends(name):
     off = []
     for clip in RECORDINGS:
-        window = Window(heard(name, clip), 0, "", (), "en", closing=False)
+        window = Window(heard(name, clip), 0, "", (), "en")
         words = engine(name).recognizer.recognize(window).words
         tokens = tuple(tokenizer(name).encode("".join(word.text for word in words)))
         lengths = [len(word.tokens) for word in tokenizer(name).words(tokens, "en")]
