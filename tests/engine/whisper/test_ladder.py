@@ -70,7 +70,7 @@ def undisturbed():
     return captioning.feed(AudioBlock(sound(), RATE)) + captioning.finish()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(
     st.dictionaries(st.integers(0, 2), st.sampled_from(list(FAULTS.values()))),
     st.dictionaries(st.integers(0, 40), st.sampled_from(list(FAULTS.values()))),
