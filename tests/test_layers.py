@@ -86,6 +86,7 @@ ROOMS = (
     "engine.whisper.cuda.decoding.wording",
     "engine.whisper.cuda.decoding.detection",
     "engine.whisper.cuda",
+    "engine.whisper.graphics_card",
     "engine.whisper.choice",
     "engine.models.pins",
     "engine.models.catalog",

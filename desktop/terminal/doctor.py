@@ -19,8 +19,8 @@ from desktop.wiring import Engine
 from engine.errors import EngineError
 from engine.records import Failure
 from engine.speech.vad import silero_path
-from engine.whisper.choice import Obstacle, find_gpu
 from engine.whisper.driver import find_driver
+from engine.whisper.graphics_card import Obstacle, find_gpu
 
 NAME = "doctor"
 HELP = "check sound, model, screen and GPU, and say how to mend what is wrong"

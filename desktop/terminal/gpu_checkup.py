@@ -11,8 +11,8 @@ from desktop.known_speech import known_speech
 from desktop.wiring import Engine
 from engine.errors import CudaUnavailable
 from engine.settings import CPU, EngineSettings
-from engine.whisper.choice import Gpu, Obstacle, find_gpu
 from engine.whisper.driver import Driver, find_driver
+from engine.whisper.graphics_card import Gpu, Obstacle, find_gpu
 from engine.whisper.selftest import check_hearing
 from engine.whisper.stopwatch import Times, measure
 

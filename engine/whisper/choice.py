@@ -7,16 +7,15 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
 
 from engine.errors import CudaUnavailable, ModelError, OutOfMemory
 from engine.records import Failure
 from engine.settings import CPU, CUDA, EngineSettings
 from engine.whisper.batch import BatchRecognizer
 from engine.whisper.batch_ladder import LadderBatchRecognizer
-from engine.whisper.driver import Driver, find_driver
+from engine.whisper.driver import find_driver
+from engine.whisper.graphics_card import Gpu, Obstacle, find_gpu, find_gpus
 from engine.whisper.ladder import GRAPHICS_CARD, LOST, PROCESSOR, LadderRecognizer, Lost, Rung
 from engine.whisper.recognizer import Context, Recognizer
 from engine.whisper.selftest import Clip
@@ -25,87 +24,6 @@ from engine.whisper.several import SeveralBatchRecognizer
 FEWER = (1, 2, 4)  # of the windows that find room, one in so many is decoded at a time, as memory runs out
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Obstacle:
-    """Why the graphics card cannot be used.
-
-    Attributes:
-        sentence: Without its full stop.
-        mend: What to do about it, one sentence; empty where nothing can be done.
-    """
-
-    sentence: str
-    mend: str = ""
-
-
-class Gpu(Protocol):
-    """A graphics card that can be computed on.
-
-    Attributes:
-        name: As its maker calls it.
-    """
-
-    name: str
-
-    def free_bytes(self) -> int:
-        """Return how much memory can still be had, what other programs use aside."""
-        ...
-
-    def fits(self, folder: Path, context: Context, settings: EngineSettings, *, eight_bits: bool) -> bool:
-        """Tell whether a model finds room, with what other programs need left to them."""
-        ...
-
-    def load(
-        self, folder: Path, context: Context, settings: EngineSettings, *, eight_bits: bool, clip: Clip | None
-    ) -> Recognizer:
-        """Return a recogniser that is loaded, warm and tested.
-
-        Args:
-            folder: Of the model.
-            context: What its encoder needs to see.
-            settings: As for every recogniser.
-            eight_bits: Weights are kept in 8 bits, half the memory.
-            clip: Known speech to be tested with.
-
-        Raises:
-            OutOfMemory: It found no room after all.
-            CudaUnavailable: The card fails, or computes wrongly.
-            ModelError: The folder holds no usable model.
-        """
-        ...
-
-    def slots(self, folder: Path, context: Context, settings: EngineSettings, *, eight_bits: bool) -> int:
-        """Return how many windows of recordings find room side by side; 0 where not even one does."""
-        ...
-
-    def load_batch(
-        self,
-        folder: Path,
-        context: Context,
-        settings: EngineSettings,
-        *,
-        eight_bits: bool,
-        slots: int,
-        clip: Clip | None,
-    ) -> BatchRecognizer:
-        """Return a recogniser of whole recordings that is loaded and tested, for so many windows side by side.
-
-        Raises:
-            OutOfMemory: It found no room after all.
-            CudaUnavailable: The card fails, or computes wrongly.
-            ModelError: The folder holds no usable model.
-        """
-        ...
-
-    def check_numbers(self, folder: Path) -> dict[str, float]:
-        """Return by what share the results of a model's first layers differ from the processor's, by what they are.
-
-        Raises:
-            CudaUnavailable: By too much.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,40 +60,6 @@ class Extras:
     find_gpu: Callable[[], Gpu | Obstacle] = lambda: find_gpu(find_driver())
     find_gpus: Callable[[], Sequence[Gpu] | Obstacle] = lambda: find_gpus(find_driver())
     lost: Lost = LOST
-
-
-def find_gpu(driver: Driver | None, lost: Lost = LOST) -> Gpu | Obstacle:
-    """Return the graphics card, or why there is none to compute on. Imports torch only where there is a card.
-
-    Args:
-        driver: As `find_driver` has it.
-        lost: What has failed in this process.
-    """
-    obstacle = _seen(driver) or _lost(lost) or _installed() or _started()
-    if obstacle is not None:
-        return obstacle
-    from engine.whisper.cuda.loading import graphics_card  # noqa: PLC0415  # imports torch
-
-    try:
-        return graphics_card()
-    except CudaUnavailable as error:
-        return Obstacle(str(error), error.hint)
-
-
-def find_gpus(driver: Driver | None, lost: Lost = LOST) -> Sequence[Gpu] | Obstacle:
-    """Return all graphics cards that can be computed on, or why there is none; see `find_gpu`."""
-    first = find_gpu(driver, lost)
-    if isinstance(first, Obstacle) or driver is None:
-        return first if isinstance(first, Obstacle) else [first]
-    from engine.whisper.cuda.loading import graphics_card  # noqa: PLC0415  # imports torch
-
-    gpus = [first]
-    for index in range(1, len(driver.cards)):
-        try:
-            gpus.append(graphics_card(index))
-        except CudaUnavailable as error:
-            _LOG.warning("the graphics card %d is not used: %s", index, error)
-    return gpus
 
 
 def load_recognizer(
@@ -245,32 +129,6 @@ def _without_room(name: str, *, demanded: bool) -> None:
         raise OutOfMemory(too_small, hint="Close other programs that use it, or choose a smaller model.")
 
 
-def _seen(driver: Driver | None) -> Obstacle | None:
-    if driver is None:
-        return Obstacle("there is no NVIDIA driver")
-    if driver.problem:
-        return Obstacle(driver.problem, "Restart the computer; if that does not help, install the driver anew.")
-    return None if driver.cards else Obstacle("the NVIDIA driver shows no graphics card")
-
-
-def _lost(lost: Lost) -> Obstacle | None:
-    reason = lost.reason(GRAPHICS_CARD)
-    return Obstacle(reason, "Start Undertext again to use it.") if reason else None
-
-
-def _installed() -> Obstacle | None:
-    missing = [name for name in ("torch", "safetensors") if find_spec(name) is None]
-    mend = "Install it: ./run gpu, or pip install 'undertext[gpu]'."
-    return Obstacle(f"{' and '.join(missing)} is not installed", mend) if missing else None
-
-
-def _started() -> Obstacle | None:
-    from engine.whisper.cuda.device.presence import cuda_problem  # noqa: PLC0415  # imports torch
-
-    problem = cuda_problem()
-    return Obstacle(problem, _mend(problem)) if problem else None
-
-
 def _gpu_rungs(gpu: Gpu, model: Candidate, settings: EngineSettings, extras: Extras) -> list[Rung[Recognizer]]:
     """Return the ways to compute on the graphics card for which it has room, the best first."""
 
@@ -338,14 +196,3 @@ def _load_on_the_processor(folder: Path, context: Context, settings: EngineSetti
     from engine.whisper.cpu import CpuRecognizer  # noqa: PLC0415  # CTranslate2 takes 0.5 s to import
 
     return CpuRecognizer(folder, context, settings)
-
-
-def _mend(problem: str) -> str:
-    """Return what a person can do about one of `presence.cuda_problem`'s sentences."""
-    if "driver" in problem and "too old" in problem:
-        return "Update the NVIDIA driver."
-    if "without CUDA" in problem or "no code for this GPU" in problem or "cannot be loaded" in problem:
-        return "Install a build of PyTorch for CUDA and this card: pytorch.org tells which."
-    if "at least" in problem or "capability" in problem:
-        return ""
-    return "Restart the computer; if that does not help, update the NVIDIA driver."

@@ -28,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class TorchGpu:
-    """A device that models can be loaded onto; see `engine.whisper.choice.Gpu`.
+    """A device that models can be loaded onto; see `engine.whisper.graphics_card.Gpu`.
 
     Args:
         device: Where.

@@ -4,8 +4,8 @@ from desktop.known_speech import known_speech
 from desktop.terminal import doctor, gpu_checkup
 from engine.errors import CudaUnavailable
 from engine.records import Word
-from engine.whisper.choice import Obstacle
 from engine.whisper.driver import Card, Driver
+from engine.whisper.graphics_card import Obstacle
 from engine.whisper.recognizer import ScriptedRecognizer
 from tests.material import engine
 

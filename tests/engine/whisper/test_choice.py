@@ -13,16 +13,9 @@ from engine.settings import EngineSettings
 from engine.units import samples
 from engine.whisper.batch import OneByOne
 from engine.whisper.batch_ladder import LadderBatchRecognizer
-from engine.whisper.choice import (
-    Candidate,
-    Extras,
-    Obstacle,
-    find_gpu,
-    find_gpus,
-    load_batch_recognizer,
-    load_recognizer,
-)
+from engine.whisper.choice import Candidate, Extras, load_batch_recognizer, load_recognizer
 from engine.whisper.driver import Card, Driver
+from engine.whisper.graphics_card import Obstacle, find_gpu, find_gpus
 from engine.whisper.ladder import GRAPHICS_CARD, LadderRecognizer, Lost
 from engine.whisper.recognizer import Context, FailingRecognizer, ScriptedRecognizer
 from engine.whisper.selftest import check_hearing
