@@ -9,11 +9,7 @@ from tests.compiled import CUOBJDUMP, KernelOperations, compiled, launches, toke
 
 from engine.whisper.cuda.kernels.floor import CHIPS, SHAPES, Chip, token_step as floor_of  # isort: skip
 
-pytestmark = [
-    # Triton 3.9 asks to be told whether products and sums may be fused; either is right here.
-    pytest.mark.filterwarnings("ignore:TRITON_DEFAULT_FP_FUSION"),
-    pytest.mark.skipif(not CUOBJDUMP.exists(), reason="this Triton brings no cuobjdump"),
-]
+pytestmark = pytest.mark.skipif(not CUOBJDUMP.exists(), reason="this Triton brings no cuobjdump")
 
 # A chip of each capability; 86 is the RTX 30 series, which no table of ours names.
 LIMITS = {chip.capability: chip for chip in CHIPS.values()} | {86: Chip("RTX 3090", 86, 71, 0.936, 82, 48, 16, 100, 99)}
