@@ -108,7 +108,7 @@ class CpuRecognizer:
             )
         except MemoryError as error:
             raise ModelTooLarge(f"{folder.name} does not fit into memory", hint="Choose a smaller model.") from error
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, IndexError) as error:
             raise ModelCorrupt(f"{folder} cannot be loaded: {error}", hint="Fetch the model again.") from error
         self._silence: NDArray[np.float32] | None = None
         if context.filled:
