@@ -9,7 +9,6 @@ import os
 import queue
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,14 +22,14 @@ from rich.text import Text
 
 from desktop.assets import DEMO_CLIP
 from desktop.capture.devices import open_source
+from desktop.terminal.arguments import declare_work, make_folder, terms
 from desktop.wiring import Engine, open_session
 from engine.audio.sources import AudioSource, FileSource, Pacer
 from engine.errors import MediaUnreadable, SettingsError
 from engine.eventlog import EventLog
 from engine.records import Caption, Event, Failure, Gap, Level, State, StateChange, Stats
-from engine.settings import AUTO, DEVICES, SMALLER, TASKS, TRANSCRIBE, EngineSettings
+from engine.settings import AUTO, SMALLER, EngineSettings
 from engine.units import seconds
-from engine.vocabulary import terms_of
 
 NAME = "caption"
 HELP = "caption a file, the microphone or the computer's sound in the terminal"
@@ -52,24 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--language", default=AUTO, metavar="CODE", type=str.lower, help="en, de, ja …, or auto (default)"
     )
-    parser.add_argument(
-        "--task",
-        default=TRANSCRIBE,
-        choices=TASKS,
-        help="write what is said as it is said (default), or translate it into English",
-    )
-    parser.add_argument(
-        "--vocabulary",
-        type=Path,
-        metavar="FILE",
-        help="names and terms that may come up, spelt as they should be: UTF-8, one a line, some thirty at most",
-    )
-    parser.add_argument(
-        "--device",
-        default=AUTO,
-        choices=DEVICES,
-        help="the graphics card if it can (auto, the default), the processor, or the graphics card only (cuda)",
-    )
+    declare_work(parser)
     parser.add_argument(
         "--smaller",
         default=AUTO,
@@ -114,26 +96,6 @@ def _source(name: str, pace: str) -> AudioSource:
     if path.is_dir():
         raise MediaUnreadable(f"{path} is a folder", hint="Name a media file in it.")
     return FileSource(path, pacer=Pacer() if pace == "real" else None)
-
-
-def terms(path: Path | None) -> tuple[str, ...]:
-    """Return the names and terms of a file."""
-    try:
-        return terms_of(path.read_text(encoding="utf-8")) if path else ()
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path} is not UTF-8", hint="Save it as UTF-8, one name or term a line.") from error
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror}", hint="Name another file.") from error
-
-
-def make_folder(path: Path) -> None:
-    """Have the folder for transcripts, or refuse to begin: who asks for one wants no captions without it."""
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        tempfile.TemporaryFile(dir=path).close()
-    except OSError as error:
-        reason = "it is a file" if path.is_file() else error.strerror
-        raise SettingsError(f"no transcript can be kept in {path}: {reason}", hint="Choose another folder.") from error
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from desktop import paths
-from desktop.terminal.caption import make_folder, terms
+from desktop.terminal.arguments import declare_work, make_folder, terms
 from desktop.terminal.progress import Meter, view
 from desktop.wiring import Engine
 from engine.errors import MediaUnreadable, SettingsError
@@ -20,7 +20,7 @@ from engine.recordings.delivery import Order, deliver
 from engine.recordings.places import Place, places
 from engine.recordings.transcriber import MIXED, Crew, Transcriber
 from engine.recordings.worker import Work
-from engine.settings import AUTO, DEVICES, ENGLISH, TASKS, TRANSCRIBE, TRANSLATE, EngineSettings
+from engine.settings import AUTO, ENGLISH, TRANSLATE, EngineSettings
 from engine.transcript.export import FORMATS
 
 NAME = "transcribe"
@@ -45,19 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=str.lower,
         help=f"en, de, ja …; auto (default) hears it at the beginning of each file, {MIXED} all the time",
     )
-    parser.add_argument(
-        "--task",
-        default=TRANSCRIBE,
-        choices=TASKS,
-        help="write what is said as it is said (default), or translate it into English",
-    )
-    parser.add_argument(
-        "--vocabulary",
-        type=Path,
-        metavar="FILE",
-        help="names and terms that may come up, spelt as they should be: UTF-8, one a line, some thirty at most",
-    )
-    parser.add_argument("--device", default=AUTO, choices=DEVICES, help="where to compute (default: auto)")
+    declare_work(parser)
     parser.add_argument(
         "--cluster",
         metavar="ADDRESS",
