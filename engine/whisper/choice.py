@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from engine.errors import CudaUnavailable, ModelError, OutOfMemory
+from engine.errors import CudaUnavailable, DeviceError, ModelError, OutOfMemory
 from engine.records import Failure
 from engine.settings import CPU, CUDA, EngineSettings
 from engine.whisper.batch import BatchRecognizer
@@ -24,6 +25,8 @@ from engine.whisper.several import SeveralBatchRecognizer
 FEWER = (1, 2, 4)  # of the windows that find room, one in so many is decoded at a time, as memory runs out
 
 _LOG = logging.getLogger(__name__)
+_G = TypeVar("_G")
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +76,14 @@ def load_recognizer(
         ModelError: The folder holds no usable model.
     """
     extras = extras or Extras()
-    on_the_processor = partial(_load_on_the_processor, folder, context, settings)
-    if settings.device == CPU:
-        return on_the_processor()
-    demanded = settings.device == CUDA
-    gpu = extras.find_gpu()
-    if isinstance(gpu, Obstacle):
-        _without_gpu(gpu, demanded=demanded)
-        return on_the_processor()
     name = extras.name or folder.name
-    rungs = _gpu_rungs(gpu, Candidate(name, lambda: (folder, context)), settings, extras)
+    below = Rung(name, PROCESSOR, partial(_load_on_the_processor, folder, context, settings))
+    rungs_on = partial(_gpu_rungs, Candidate(name, lambda: (folder, context)), settings, extras)
+    rungs = _rungs(settings.device, extras.find_gpu, rungs_on, name)
     if not rungs:
-        _without_room(name, demanded=demanded)
-        return on_the_processor()
-    below = Rung(name, PROCESSOR, on_the_processor)
-    return LadderRecognizer([*rungs, below], extras.tell, demanded=len(rungs) if demanded else None, lost=extras.lost)
+        return below.load()
+    demanded = len(rungs) if settings.device == CUDA else None
+    return LadderRecognizer([*rungs, below], extras.tell, demanded=demanded, lost=extras.lost)
 
 
 def load_batch_recognizer(
@@ -98,38 +94,44 @@ def load_batch_recognizer(
     Where a GPU is demanded and fails later, its windows raise CudaUnavailable.
     """
     extras = extras or Extras()
-    on_the_processor = partial(_load_batch_on_the_processor, folder, context, settings)
-    if settings.device == CPU:
-        return on_the_processor()
-    demanded = settings.device == CUDA
-    gpus = extras.find_gpus()
-    if isinstance(gpus, Obstacle):
-        _without_gpu(gpus, demanded=demanded)
-        return on_the_processor()
     name = extras.name or folder.name
-    rungs = _batch_rungs(gpus, Candidate(name, lambda: (folder, context)), settings, extras)
+    below = Rung(name, PROCESSOR, partial(_load_batch_on_the_processor, folder, context, settings))
+    rungs_on = partial(_batch_rungs, Candidate(name, lambda: (folder, context)), settings, extras)
+    rungs = _rungs(settings.device, extras.find_gpus, rungs_on, name)
     if not rungs:
-        _without_room(name, demanded=demanded)
-        return on_the_processor()
-    if not demanded:
-        rungs.append(Rung(name, PROCESSOR, on_the_processor))
+        return below.load()
+    if settings.device != CUDA:
+        rungs.append(below)
     return LadderBatchRecognizer(rungs, extras.tell, lost=extras.lost)
 
 
-def _without_gpu(obstacle: Obstacle, *, demanded: bool) -> None:
-    _LOG.info("computing on the processor: %s", obstacle.sentence)
-    if demanded:
-        raise CudaUnavailable(obstacle.sentence, hint=obstacle.mend or "Use --device auto or --device cpu.")
+def _rungs(
+    device: str, find: Callable[[], _G | Obstacle], rungs_on: Callable[[_G], list[Rung[_R]]], name: str
+) -> list[Rung[_R]]:
+    """Return the ways to compute the model of this name on what is found, the best first; none: on the processor.
+
+    Raises:
+        CudaUnavailable: A GPU is demanded and there is none.
+        OutOfMemory: A GPU is demanded, and too small.
+    """
+    if device == CPU:
+        return []
+    found = find()
+    doubt: DeviceError
+    if isinstance(found, Obstacle):
+        doubt = CudaUnavailable(found.sentence, hint=found.mend or "Use --device auto or --device cpu.")
+    elif rungs := rungs_on(found):
+        return rungs
+    else:
+        too_small = f"{name} needs more memory than the graphics card has free"
+        doubt = OutOfMemory(too_small, hint="Close other programs that use it, or choose a smaller model.")
+    _LOG.info("computing on the processor: %s", doubt)
+    if device == CUDA:
+        raise doubt
+    return []
 
 
-def _without_room(name: str, *, demanded: bool) -> None:
-    too_small = f"{name} needs more memory than the graphics card has free"
-    _LOG.info("computing on the processor: %s", too_small)
-    if demanded:
-        raise OutOfMemory(too_small, hint="Close other programs that use it, or choose a smaller model.")
-
-
-def _gpu_rungs(gpu: Gpu, model: Candidate, settings: EngineSettings, extras: Extras) -> list[Rung[Recognizer]]:
+def _gpu_rungs(model: Candidate, settings: EngineSettings, extras: Extras, gpu: Gpu) -> list[Rung[Recognizer]]:
     """Return the ways to compute on the graphics card for which it has room, the best first."""
 
     def load(candidate: Candidate, *, eight_bits: bool = False) -> Recognizer:
@@ -154,7 +156,7 @@ def _gpu_rungs(gpu: Gpu, model: Candidate, settings: EngineSettings, extras: Ext
 
 
 def _batch_rungs(
-    gpus: Sequence[Gpu], model: Candidate, settings: EngineSettings, extras: Extras
+    model: Candidate, settings: EngineSettings, extras: Extras, gpus: Sequence[Gpu]
 ) -> list[Rung[BatchRecognizer]]:
     """Return the ways to compute on the graphics cards for which they have room, the best first."""
     folder, context = model.find()
