@@ -33,6 +33,7 @@ Function: TypeAlias = Callable[..., Tensor | Sequence[Tensor] | None]
 # What the libraries say when a launch or the context has failed; torch raises them as AcceleratorError or RuntimeError.
 _FAILED = re.compile(r"CUDA (driver )?error|CUDNN|cuDNN|CUBLAS|Triton Error \[CUDA\]|device-side assert|NVML")
 _EXHAUSTED = re.compile(r"out of memory|not enough memory|can't allocate memory|ALLOC_FAILED", re.IGNORECASE)
+_AGAIN = "Start Undertext again to use the GPU, or choose --device cpu."
 
 
 class Event(Protocol):
@@ -198,7 +199,7 @@ class Guard:
             CudaUnavailable: The device fails, or has failed before.
         """
         if self.lost:
-            raise CudaUnavailable(self.lost, hint="Start again to use the GPU; captions go on without it.")
+            raise CudaUnavailable(self.lost, hint=_AGAIN)
         try:
             yield
         except (RuntimeError, MemoryError) as error:
@@ -214,7 +215,7 @@ class Guard:
             return OutOfMemory(f"no memory left on {self._name} ({said})", hint="Choose a smaller model.")
         if isinstance(error, torch.AcceleratorError) or _FAILED.search(said):
             self.lost = f"{self._name} failed: {said}"
-            return CudaUnavailable(self.lost, hint="Start again to use the GPU; captions go on without it.")
+            return CudaUnavailable(self.lost, hint=_AGAIN)
         return None
 
 
