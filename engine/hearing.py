@@ -18,7 +18,6 @@ from engine.speech.language import ENOUGH_S, Language
 from engine.speech.pace import Pace
 from engine.speech.windows import WindowPlan
 from engine.units import WINDOW_S, samples
-from engine.whisper.ladder import LadderRecognizer
 from engine.whisper.recognizer import Recognizer
 
 UNHEARD_S = 0.8  # speech after the last word of a phrase that is worth another look
@@ -158,11 +157,11 @@ class Hearing:
         return judgement.words
 
     def _decode(self, window: Window) -> Hypothesis:
-        began = self._clock()
+        before, began = self.recognizer.fallback, self._clock()
         hypothesis = self.recognizer.recognize(window)
         done = self._clock()
         self.decode_s = done - began
-        if isinstance(self.recognizer, LadderRecognizer) and self.recognizer.changed:
+        if self.recognizer.fallback != before:
             self._pace.begin_anew()
         else:
             padded = self.recognizer.context.least_s >= WINDOW_S

@@ -23,7 +23,6 @@ from engine.speech.segments import Segments
 from engine.speech.vad import FRAME, Edge, Hysteresis, SpeechDetector, SpeechTrack
 from engine.speech.windows import WindowPlan
 from engine.units import samples, seconds
-from engine.whisper.ladder import LadderRecognizer
 from engine.whisper.recognizer import Recognizer
 
 HISTORY_S = 40  # the longest window, and room for what arrives while it is decoded
@@ -119,8 +118,7 @@ class Pipeline:
     @property
     def fallback(self) -> str:
         """What captions come from since a processor failed; nothing while they come from what was chosen."""
-        recognizer = self._hearing.recognizer
-        return recognizer.fallback if isinstance(recognizer, LadderRecognizer) else ""
+        return self._hearing.recognizer.fallback
 
     def recent(self, length: int) -> Samples:
         """Return the last samples, at most `length` of them; good until the next `feed`."""

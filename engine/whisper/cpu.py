@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 import ctranslate2
 import numpy as np
@@ -86,6 +87,8 @@ class CpuRecognizer:
         ModelCorrupt: The folder holds no readable model.
         ModelTooLarge: It does not fit into memory.
     """
+
+    fallback: ClassVar[str] = ""
 
     def __init__(
         self, folder: Path, context: Context, settings: EngineSettings, *, searches: tuple[int, int] | None = None

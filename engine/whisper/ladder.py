@@ -193,13 +193,7 @@ class Ladder(Generic[_R]):
 
 
 class LadderRecognizer(Ladder[Recognizer]):
-    """Recognises on the first rung that works.
-
-    Attributes:
-        changed: The last window was decoded on another rung than the one before.
-    """
-
-    changed = False
+    """Recognises on the first rung that works."""
 
     @property
     def context(self) -> Context:
@@ -217,10 +211,7 @@ class LadderRecognizer(Ladder[Recognizer]):
         Raises:
             DeviceError: The last one failed as well.
         """
-        before = self._at
-        hypothesis = self._on_a_rung(lambda recognizer: recognizer.recognize(window))
-        self.changed = self._at != before
-        return hypothesis
+        return self._on_a_rung(lambda recognizer: recognizer.recognize(window))
 
 
 def _reason(error: Exception) -> str:

@@ -72,6 +72,11 @@ class Recognizer(Protocol):
         """ISO 639-1 codes it knows; ("en",) for an English model."""
         ...
 
+    @property
+    def fallback(self) -> str:
+        """What hears since a processor failed, "tiny.en on the processor"; empty while that is what was chosen."""
+        ...
+
     def recognize(self, window: Window) -> Hypothesis:
         """Return what is said in the window after its prefix.
 
@@ -94,6 +99,7 @@ class ScriptedRecognizer:
     stutter: str = ""
     context: Context = Context.SHORT
     languages: tuple[str, ...] = ("en",)
+    fallback: str = ""
 
     def recognize(self, window: Window) -> Hypothesis:
         """Return the script's words between the prefix and the end of the window."""
@@ -129,6 +135,11 @@ class SlowRecognizer:
         """ISO 639-1 codes it knows."""
         return self.recognizer.languages
 
+    @property
+    def fallback(self) -> str:
+        """What hears since a processor failed."""
+        return self.recognizer.fallback
+
     def recognize(self, window: Window) -> Hypothesis:
         """Return what is heard, late."""
         self.wait(self.cost_s(window))
@@ -156,6 +167,11 @@ class FailingRecognizer:
     def languages(self) -> tuple[str, ...]:
         """ISO 639-1 codes it knows."""
         return self.recognizer.languages
+
+    @property
+    def fallback(self) -> str:
+        """What hears since a processor failed."""
+        return self.recognizer.fallback
 
     def recognize(self, window: Window) -> Hypothesis:
         """Return what is heard, or fail."""

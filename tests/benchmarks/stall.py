@@ -37,6 +37,8 @@ MODELS = Path(os.environ.get("UNDERTEXT_TEST_MODELS", Path(__file__).parents[2] 
 class Tireless:
     """Decodes each window so many times."""
 
+    fallback = ""
+
     def __init__(self, recognizer, times):
         self.context, self.languages = recognizer.context, recognizer.languages
         self._recognizer, self._times = recognizer, times

@@ -65,7 +65,7 @@ def test_silence_decodes_nothing():
 class Hasty:
     """Takes the third word of an utterance for its end, until asked again."""
 
-    context, languages = Context.SHORT, ("en",)
+    context, languages, fallback = Context.SHORT, ("en",), ""
 
     def __init__(self):
         self.asked = set()
@@ -104,7 +104,7 @@ def test_what_is_withheld_of_a_span_that_is_given_up_is_told():
 class Polyglot:
     """Hears one script; understands it badly where it is asked for the wrong language."""
 
-    context, languages = Context.SHORT, ("en", "fr")
+    context, languages, fallback = Context.SHORT, ("en", "fr"), ""
 
     def __init__(self, spoken):
         self.spoken = spoken  # sample → code
@@ -157,7 +157,7 @@ class Everywhere(ScriptedRecognizer):
 class Attentive:
     """Hears its script, and remembers the windows."""
 
-    context, languages = Context.SHORT, ("en",)
+    context, languages, fallback = Context.SHORT, ("en",), ""
 
     def __init__(self, script):
         self.script, self.windows = script, []

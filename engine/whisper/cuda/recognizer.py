@@ -12,6 +12,7 @@ rounds whose flags are read one round late, and the alignment again.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 from engine.records import Hypothesis, Window
 from engine.settings import EngineSettings
@@ -82,6 +83,8 @@ class CudaRecognizer:
         ModelCorrupt: The folder holds no readable model.
         DeviceError: The device failed, or has not enough memory.
     """
+
+    fallback: ClassVar[str] = ""
 
     def __init__(
         self,

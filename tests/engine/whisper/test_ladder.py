@@ -214,7 +214,7 @@ def test_memory_is_free_before_the_next_rung_asks_for_it_unless_its_context_fail
     rungs = [Rung("base", GRAPHICS_CARD, heavy), Rung("tiny", PROCESSOR, light)]
     ladder = LadderRecognizer(rungs, lambda _: None, lost=lost)
     ladder.recognize(WINDOW)
-    assert ladder.changed
+    assert ladder.fallback == "tiny on the processor"
 
 
 class Clocked:

@@ -16,7 +16,7 @@ CLIP = Clip(np.zeros(samples(4), np.float32), TEXT)
 class Hears:
     """Hears the same in every window."""
 
-    context, languages = Context.SHORT, ("en",)
+    context, languages, fallback = Context.SHORT, ("en",), ""
 
     def __init__(self, text, **changes):
         words = tuple(Word(f" {word}", samples(i), samples(i + 1), 0.9) for i, word in enumerate(text.split()))
