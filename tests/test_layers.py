@@ -76,6 +76,7 @@ ROOMS = (
     "engine.whisper.cuda.sound.mel",
     "engine.whisper.cuda.sound.way",
     "engine.whisper.cuda.sound.encoding",
+    "engine.whisper.cuda.sound.ahead",
     "engine.whisper.cuda.decoding.orders",
     "engine.whisper.cuda.decoding.rules",
     "engine.whisper.cuda.decoding.beams",

@@ -185,7 +185,7 @@ class CudaRecognizer:
         return ROUND + USUAL_TOKENS_PER_SECOND * max(0, window.stop - known) // SAMPLE_RATE
 
     def _decoder(self, beams: int) -> _Decoder:
-        model, device, memory, wording = self._model, self._device, self._encoding.memory, self._wording
+        model, device, memory, wording = self._model, self._device, self._encoding.memories[0], self._wording
         search = Search(model, device, self._rules, memory, beams=beams)
         detection = Detection(model, device, search, memory, wording)
         language = detection.spoken, detection.share

@@ -1,11 +1,12 @@
 """Whisper on a GPU for whole recordings: windows side by side, and the next one in as soon as one has ended.
 
-    window → mel → encoder → a slot's memory → prompt → steps with the others → alignment → answer
+    window → mel → encoder                                                              beside the others' steps
+           → a slot's memory → prompt → steps with the others → alignment → answer
 
 A step reads every weight of the decoder, however many windows it is for, so that company costs little; and texts are of
 many lengths, so that a batch which waits for its longest leaves most of the GPU idle. Here each window has a slot of
-the static cache; the others go on while its successor is encoded and enters. What is heard in a window hangs on that
-window alone.
+the static cache; the others go on while its successor enters, which was encoded ahead (`sound.ahead`). What is heard in
+a window hangs on that window alone.
 
 Nothing waits for the device but a look at what is finished, a round late, and the results, a round later still.
 """
@@ -13,33 +14,32 @@ Nothing waits for the device but a look at what is finished, a round late, and t
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
-import torch
-from torch import Tensor
-
+from engine.errors import EngineError
 from engine.records import Hypothesis, Window
 from engine.settings import EngineSettings
-from engine.units import SAMPLES_PER_POSITION, WINDOW_S, samples
+from engine.units import WINDOW_S, samples
 from engine.whisper.cuda.decoding.alignment import Alignment
 from engine.whisper.cuda.decoding.detection import Detection
 from engine.whisper.cuda.decoding.orders import Order
 from engine.whisper.cuda.decoding.rules import Rules
 from engine.whisper.cuda.decoding.search import ROUND, Search
 from engine.whisper.cuda.decoding.wording import Wording
-from engine.whisper.cuda.device.protocol import Device, Event, Graph, Pending
+from engine.whisper.cuda.device.protocol import Device, Pending
 from engine.whisper.cuda.kernels.operations import PLAIN, Operations
+from engine.whisper.cuda.model.budget import AHEAD
 from engine.whisper.cuda.model.layers import Linear
 from engine.whisper.cuda.model.weights import read_checkpoint
-from engine.whisper.cuda.model.whisper import Whisper
-from engine.whisper.cuda.sound.encoding import Encoding
-from engine.whisper.cuda.sound.mel import Mel
+from engine.whisper.cuda.model.whisper import Memory, Whisper
+from engine.whisper.cuda.sound.ahead import Ahead, Encoded
 from engine.whisper.recognizer import Context
 
 SLOTS = 16  # windows side by side
-STAGED = 2  # windows whose sound may be on its way
 
 
 @dataclass(eq=False)
@@ -94,7 +94,8 @@ class CudaBatchRecognizer:
         precise: Callable[[str, Linear], Linear] | None = None,
     ) -> None:
         self.context = context
-        self.ahead = 2 * slots
+        self._device = device
+        self.ahead = 2 * slots + AHEAD
         checkpoint = read_checkpoint(folder)
         self._wording = Wording(folder, settings, checkpoint)
         self.languages = self._wording.languages
@@ -121,6 +122,8 @@ class CudaBatchRecognizer:
                 asked.future.cancel()
             self._waiting.clear()
         self._pool.shutdown(cancel_futures=True)
+        with suppress(EngineError):  # a device that has failed does nothing any more
+            self._device.finish()  # what was encoded ahead reads the weights, which may now be let go
 
     def _work(self) -> None:
         """Go on until nothing waits; a window that comes meanwhile is taken along."""
@@ -169,30 +172,39 @@ class Slots:
         beams: int,
     ) -> None:
         self._device, self._wording = device, wording
-        self._sound = _Sound(device, model.dims.mels)
-        self._encoding = Encoding(model, device, context, self._sound.prepare)
-        entrance = self._encoding.memory
+        self._encoder = Ahead(model, device, context)
         with device.compute():
             memory = model.memory(slots, model.dims.positions)
+            self._entrance = entrance = model.memory(1, model.dims.positions)
         self._search = search = Search(model, device, rules, memory, beams=beams)
         self._detection = Detection(model, device, search, entrance, wording)
         language = self._detection.spoken, self._detection.share
         self._alignment = Alignment(model, device, search, memory, end=wording.marks.end, language=language)
 
-        def install() -> None:
-            """Put what the window that enters may attend to into its slot."""
-            memory.keys.index_copy_(1, search.order.slot, entrance.keys)
-            memory.values.index_copy_(1, search.order.slot, entrance.values)
-            memory.lengths.index_copy_(0, search.order.slot, entrance.lengths)
+        def install(encoded: Memory) -> None:
+            """Put what the window that enters may attend to into its slot, and where its prompt is read."""
+            slot = search.order.slot
+            for axis, all_, one, new in (
+                (1, memory.keys, entrance.keys, encoded.keys),
+                (1, memory.values, entrance.values, encoded.values),
+                (0, memory.lengths, entrance.lengths, encoded.lengths),
+            ):
+                all_.index_copy_(axis, slot, new)
+                one.copy_(new)
 
-        self._install = device.capture("install", install)
+        self._install = [device.capture("install", partial(install, each)) for each in self._encoder.memories]
+        self._ahead: deque[Asked] = deque()
+        self._encoded: deque[Encoded] = deque()  # of those, in the same order
         self._decoding: list[Asked | None] = [None] * slots
         self._looked: tuple[Pending, list[Asked | None]] | None = None
-        self._aligned: list[tuple[Asked, Pending]] = []
+        self._aligned: deque[tuple[Asked, Pending]] = deque()
         self._again: deque[Asked] = deque()
 
     def round(self, take: Callable[[], Asked | None]) -> bool:
         """Fill free slots, write some tokens in all, align what has finished, and answer what was aligned before.
+
+        What enters was encoded since the last round, beside the tokens that were written in it; what will enter next is
+        encoded beside those of this one.
 
         Args:
             take: Returns the next window, or None where none waits.
@@ -201,10 +213,13 @@ class Slots:
             Whether there is more to do.
         """
         for slot, asked in enumerate(self._decoding):
-            if asked is None and (new := self._again.popleft() if self._again else take()):
-                self._decoding[slot] = new
-                self._enter(new, slot)
-        before, self._aligned = self._aligned, []
+            if asked is None and self._ahead:
+                self._decoding[slot] = first = self._ahead.popleft()
+                self._enter(first, self._encoded.popleft(), slot)
+        while len(self._ahead) < AHEAD and (new := self._again.popleft() if self._again else take()):
+            self._ahead.append(new)
+            self._encode(new)
+        answers = len(self._aligned)
         if any(self._decoding):
             self._search.advance()
             for asked in filter(None, self._decoding):
@@ -212,32 +227,35 @@ class Slots:
             looked, self._looked = self._looked, (self._device.fetch(self._search.finished), list(self._decoding))
             if looked is not None:
                 self._align_finished(*looked)
-        for asked, pending in before:
-            self._answer(asked, pending)
-        return any(self._decoding) or bool(self._aligned) or bool(self._again)
+        for _ in range(answers):
+            self._answer(*self._aligned[0])
+            self._aligned.popleft()
+        return any(self._decoding) or bool(self._aligned) or bool(self._again) or bool(self._ahead)
 
     def drop(self) -> list[Asked]:
         """Give up all windows, and return them."""
-        lost = [*filter(None, self._decoding), *(asked for asked, _ in self._aligned), *self._again]
+        decoding = [asked for asked in self._decoding if asked is not None]
+        lost = [*decoding, *(asked for asked, _ in self._aligned), *self._again, *self._ahead]
         self._decoding = [None] * len(self._decoding)
-        self._aligned, self._looked = [], None
-        self._again.clear()
+        self._looked = None
+        for waiting in (self._aligned, self._again, self._ahead, self._encoded):
+            waiting.clear()
         return [asked for asked in lost if not asked.future.done()]
 
-    def _enter(self, asked: Asked, slot: int) -> None:
-        """Launch all that brings a window into a slot, up to its first token."""
-        window = replace(asked.window, samples=asked.window.samples[: samples(WINDOW_S)])
-        asked.window, asked.steps = window, 0
-        asked.order = self._wording.order(window, terms=asked.terms)
-        positions = self._encoding.shown(len(window.samples))
-        self._encoding.prepare(positions)
-        self._sound.hear(window, positions)
-        self._encoding.encode(positions)
-        with self._device.compute(self._search.tell(asked.order, slot)):
-            self._install.replay()
-            if self._wording.detects(window):
+    def _encode(self, asked: Asked) -> None:
+        """Launch what a window needs before it can enter."""
+        asked.window = replace(asked.window, samples=asked.window.samples[: samples(WINDOW_S)])
+        self._encoded.append(self._encoder.encode(asked.window))
+
+    def _enter(self, asked: Asked, encoded: Encoded, slot: int) -> None:
+        """Launch all that brings a window into a slot once it is encoded, up to its first token."""
+        asked.order, asked.steps = self._wording.order(asked.window, terms=asked.terms), 0
+        with self._device.compute(encoded.ready, self._search.tell(asked.order, slot)):
+            self._install[encoded.number].replay()
+            self._encoder.taken(encoded)
+            if self._wording.detects(asked.window):
                 self._detection.detect()
-            self._search.enter(self._encoding.memory)
+            self._search.enter(self._entrance)
 
     def _align_finished(self, flags: Pending, then: list[Asked | None]) -> None:
         """Align what had finished when the flags were launched, and free its slot."""
@@ -255,46 +273,3 @@ class Slots:
             self._again.append(asked)
         else:
             asked.future.set_result(hypothesis)
-
-
-class _Sound:
-    """Brings the sound of one window after another to the device."""
-
-    def __init__(self, device: Device, n_mels: int) -> None:
-        self._device = device
-        self._staging = [device.page_locked((samples(WINDOW_S),), torch.float32) for _ in range(STAGED)]
-        self._brought: deque[Event] = deque()
-        self._number = 0
-        with device.compute():
-            self._mel = Mel(n_mels, device.place)
-            self._samples = torch.zeros(samples(WINDOW_S), device=device.place)
-        self._graphs: dict[int, tuple[Graph, Tensor]] = {}
-
-    def prepare(self, positions: int) -> Tensor:
-        """Capture the mel of so many positions, and return where it will lie, [mels, 2 × positions]."""
-        if positions not in self._graphs:
-            with self._device.compute():
-                shape = (self._mel.n_mels, 2 * positions)
-                mel = torch.zeros(shape, dtype=self._device.dtype, device=self._device.place)
-
-            def compute() -> None:
-                mel.copy_(self._mel.log_mel(self._samples[None, : positions * SAMPLES_PER_POSITION])[0])
-
-            self._graphs[positions] = self._device.capture(f"mel of {positions} positions", compute), mel
-        return self._graphs[positions][1]
-
-    def hear(self, window: Window, positions: int) -> None:
-        """Launch what fills it with a window, and silence behind."""
-        if len(self._brought) == STAGED and not (event := self._brought.popleft()).done():
-            event.wait()
-        self._number = (self._number + 1) % STAGED
-        staging = self._staging[self._number]
-        length = positions * SAMPLES_PER_POSITION
-        sound = window.samples[:length]
-        values = staging.numpy()
-        values[: len(sound)] = sound
-        values[len(sound) : length] = 0.0
-        event = self._device.upload(staging[:length], self._samples[:length], self._device.mark())
-        self._brought.append(event)
-        with self._device.compute(event):
-            self._graphs[positions][0].replay()

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 import torch
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from engine.whisper.cuda.device.protocol import Event, Function, Graph, Guard, P
 
 # One at a time, whatever the card: torch empties its cache of all cards before it records.
 _CAPTURING = Lock()
+
+# Of streams, lower goes first, and 0 is what any other has: a free processor takes waiting blocks of the first.
+_FIRST, _BESIDE = -1, 0
 
 
 class CudaDevice:
@@ -36,15 +40,31 @@ class CudaDevice:
         self.name = torch.cuda.get_device_name(index)
         self.capability = torch.cuda.get_device_capability(index)
         self._guard = Guard(self.name)
+        self._beside: dict[str, Self] = {}
         with self._guard():
             self._copy = torch.cuda.Stream(self.place)
-            self._compute = torch.cuda.Stream(self.place)
+            self._compute = torch.cuda.Stream(self.place, priority=_FIRST)
             self._pool = torch.cuda.graph_pool_handle()
 
     @property
     def lost(self) -> str:
         """How the device failed; empty while it is good."""
         return self._guard.lost
+
+    def beside(self, name: str) -> Self:
+        """Return the same GPU with another compute stream, and another pool for its graphs.
+
+        A stream is kept, because the libraries keep what they work in for each.
+        """
+        with self._guard():
+            if name not in self._beside:
+                self._beside[name] = other = copy(self)
+                other._compute = torch.cuda.Stream(self.place, priority=_BESIDE)
+                other._pool = torch.cuda.graph_pool_handle()
+                other._beside = {}
+            other = self._beside[name]
+            other._compute.wait_stream(self._compute)
+            return other
 
     def page_locked(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
         """Return page-locked memory, zeroed."""
@@ -93,8 +113,8 @@ class CudaDevice:
     def capture(self, name: str, function: Function, *inputs: Tensor) -> Graph:
         """Run a function once on the compute stream, then record what it launches there.
 
-        All graphs share one pool of memory, on one stream. They may be replayed in any order, because no result is left
-        in the pool.
+        All graphs of a stream share one pool of memory. They may be replayed in any order, because no result is left in
+        the pool; graphs of two streams, which may run at the same time, have nothing in common.
         """
         self.finish()  # what it works on may have been made on another stream
         with self.compute(), self.range(f"capture {name}"):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -37,6 +37,10 @@ class HostDevice:
     def lost(self) -> str:
         """How the device failed; empty while it is good."""
         return self._guard.lost
+
+    def beside(self, name: str) -> Self:  # noqa: ARG002  # there are no streams
+        """Return this one: what is asked of either is done when it is asked."""
+        return self
 
     def page_locked(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
         """Return host memory, zeroed."""

@@ -2,7 +2,8 @@
 
 Nothing else in the engine says "cuda" but through a `Device`. There are two streams beside each other: *copy* brings
 sound to the device, *compute* does everything else, in order. The host runs ahead of both and waits for nothing, but
-where it reads a result: `fetch` starts the way back, `Pending.get` is the late read.
+where it reads a result: `fetch` starts the way back, `Pending.get` is the late read. Whoever has work that need not
+wait for that asks for a device `beside` this one: the same, with another stream to compute on.
 
     event = device.upload(staging, ring)           copy
     with device.compute(event):                    compute, once the sound is there
@@ -13,14 +14,16 @@ where it reads a result: `fetch` starts the way back, `Pending.get` is the late 
 
 What must not be forgotten: tensors are made and used inside `compute()`, because torch's default stream is a third one
 that nothing orders; host memory that goes to the device is page-locked and is left alone until the event of its upload
-was waited for, by whatever comes after it; what a graph works on is made before the graph. `recording.RecordingDevice`
-proves all that of a program.
+was waited for, by whatever comes after it; what a graph works on is made before the graph. Between two streams that
+compute nothing but events makes order, and a tensor that both use lives until both are done: torch gives its memory on
+to the stream that it was made on, the moment Python lets go of it. `recording.RecordingDevice` proves the order of a
+program.
 """
 
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias
 
 import torch
 from numpy.typing import NDArray
@@ -77,13 +80,13 @@ class Graph(Protocol):
     outputs: tuple[Tensor, ...]
 
     def replay(self, *arguments: Tensor) -> tuple[Tensor, ...]:
-        """Run it on the compute stream.
+        """Run it on the compute stream of the device that captured it.
 
         Args:
             arguments: Copied into `inputs` first; or none, where these were filled by other means.
 
         Returns:
-            `outputs`: good until the next replay, whatever other graphs do.
+            `outputs`: good until the next replay, whatever other graphs do; for that device's stream.
 
         Raises:
             ValueError: Arguments are not of the shapes and dtypes that were captured.
@@ -113,6 +116,17 @@ class Device(Protocol):
     @property
     def lost(self) -> str:
         """How the device failed; empty while it is good."""
+        ...
+
+    def beside(self, name: str) -> Self:
+        """Return the same device with another compute stream, behind all that this one's was given so far.
+
+        Its graphs run there, and have memory of their own to work in; copies, memory and failures are shared. Where
+        both have something to do, this one goes first.
+
+        Args:
+            name: For people; asked for again, it is the same stream.
+        """
         ...
 
     def page_locked(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
@@ -163,7 +177,7 @@ class Device(Protocol):
         ...
 
     def finish(self) -> None:
-        """Wait until everything is done. For loading and measuring, not for the live path."""
+        """Wait until everything is done, on all streams. For loading and measuring, not for the live path."""
         ...
 
     def release(self) -> None:

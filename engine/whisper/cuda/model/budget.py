@@ -1,8 +1,8 @@
 """How much of a GPU's memory a model will take, said before any of it is taken; needs no torch.
 
 Weights, cache and memory are counted tensor by tensor. What is computed in between is counted as its largest moment;
-all captured graphs share one pool, so that it is paid once. What the driver and its libraries take for themselves
-nobody knows beforehand: it has a flat share.
+all captured graphs of a stream share one pool, so that it is paid once for each. What the driver and its libraries take
+for themselves nobody knows beforehand: it has a flat share.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,9 @@ GIB = 1 << 30
 # An estimate, not measured: kernels that are loaded when first used, workspaces of cuBLAS (32 MiB on Hopper) and
 # cuDNN, the nodes of some 40 captured graphs.
 DRIVER = 384 * MIB
+# Of a second stream that computes, estimated likewise: workspaces of cuBLAS and cuBLASLt, 32 MiB each on Hopper.
+STREAM = 64 * MIB
+AHEAD = 2  # windows of recordings that are encoded before their turn, in a memory each
 _FLOAT, _HALF = 4, 2  # bytes
 
 
@@ -26,7 +29,7 @@ class Budget:
         weights: All tensors of the checkpoint.
         cache: Keys and values of the tokens.
         memory: Keys and values of the sound.
-        work: What is computed in between, at its largest: the pool of the graphs.
+        work: What is computed in between, at its largest: the pools of the graphs.
         driver: What the driver and its libraries take for themselves.
     """
 
@@ -79,7 +82,7 @@ def budget(
 
 
 def slots_budget(dims: Dims, precision: Precision, *, slots: int, beams: int, filled: bool) -> Budget:
-    """Return what a model takes that decodes windows side by side, and encodes and aligns one at a time.
+    """Return what a model takes that decodes windows side by side, encodes beside that, and aligns one at a time.
 
     Args:
         dims: Its shape.
@@ -90,10 +93,16 @@ def slots_budget(dims: Dims, precision: Precision, *, slots: int, beams: int, fi
     """
     one = budget(dims, precision)
     # Beside the slots each of these has one more: what enters, and for the cache what is aligned.
-    rows, memories = slots * beams + 2, slots + 1 + filled
+    rows, memories = slots * beams + 2, slots + 1 + AHEAD + filled
     # A step's logits, and those of a whole text that is aligned; then one window's memory, copied to be aligned.
     said = max(slots * beams, dims.tokens) * dims.vocabulary * (_HALF + 2 * _FLOAT) + one.memory
-    return Budget(weights=one.weights, cache=rows * one.cache, memory=memories * one.memory, work=max(one.work, said))
+    return Budget(
+        weights=one.weights,
+        cache=rows * one.cache,
+        memory=memories * one.memory,
+        work=one.work + said,  # the encoder's, and the decoder's at the same time
+        driver=one.driver + STREAM,
+    )
 
 
 def weights_bytes(dims: Dims, precision: Precision) -> int:

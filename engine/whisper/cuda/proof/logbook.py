@@ -15,6 +15,7 @@ from engine.whisper.cuda.proof.watching import Launch
 COMPUTE = "compute"
 COPY = "copy"
 DEFAULT = "torch's default stream"
+REPLAY = "replay of "  # begins the name of the act that stands for the pool in which a graph works
 
 
 @dataclass(slots=True)
@@ -23,11 +24,13 @@ class Run:
 
     Attributes:
         graph: Its name.
+        pool: In which a GPU would make its memory.
         launched: What it launched, each as a text to compare.
         made: Memory that it made.
     """
 
     graph: str
+    pool: str
     launched: list[str] = field(default_factory=list)
     made: list[Buffer] = field(default_factory=list)
 
@@ -42,6 +45,7 @@ class Logbook:
         run: The run of a captured function that is going on.
         ranges: That are open, the outermost first.
         waits: What the host waited for in this update; None outside.
+        lanes: Of the device, all that there are.
     """
 
     def __init__(self) -> None:
@@ -52,6 +56,7 @@ class Logbook:
         self.ranges: list[Range] = []
         self._ranges = 0
         self.waits: list[str] | None = None
+        self.lanes = [COMPUTE, COPY, DEFAULT]
         self._buffers = Buffers()
         self._staging: list[tuple[str, Bytes, Bytes]] = []  # page-locked: name, memory, what was seen in it last
         self._events = 0
@@ -111,6 +116,11 @@ class Logbook:
         """Log that the host knows of events, without having waited."""
         self._see_host_writes()
         self.acts.append(Act(HOST, name, after=tuple(events), within=tuple(self.ranges)))
+
+    def replayed(self, run: Run) -> None:
+        """Log that a captured function has run, and has written its pool."""
+        if size := sum(buffer.stop - buffer.start for buffer in run.made):
+            self.event(self.lane, f"{REPLAY}{run.graph}", (Access(run.pool, ((0, size),), writes=True),))
 
     def refuse_in_graph(self, name: str) -> None:
         """Complain if a captured function is running."""

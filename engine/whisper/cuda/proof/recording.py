@@ -11,7 +11,8 @@ are logged as well. `order.faults` then says what could go wrong on a device tha
     assert not device.faults()
 
 What it finds besides: a captured function that reads back, branches on data, works on the host's memory, keeps what it
-made, or would do something else at a replay; an operation that mixes memory of host and device.
+made, or would do something else at a replay; an operation that mixes memory of host and device; graphs of two streams
+that work in one pool of memory, and may do so at the same time.
 
 All memory is the processor's, so where it would be is told by how it was made: `page_locked` memory, and what torch
 makes without a `device`, is the host's; all else is the device's. What the host writes to page-locked memory is found
@@ -21,6 +22,7 @@ work with numpy is not; nor is a Triton kernel, so that the plain operations mus
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from copy import copy
 from typing import Any, Self
 
 import torch
@@ -29,7 +31,7 @@ from torch import Tensor
 
 from engine.whisper.cuda.device.host import HostDevice
 from engine.whisper.cuda.device.protocol import Event, Function, Graph, Pending, StaticCall
-from engine.whisper.cuda.proof.logbook import COMPUTE, COPY, DEFAULT, Logbook, Run
+from engine.whisper.cuda.proof.logbook import COMPUTE, COPY, Logbook, Run
 from engine.whisper.cuda.proof.order import Act
 from engine.whisper.cuda.proof.watching import Watch
 
@@ -39,6 +41,10 @@ class RecordingDevice:
 
     Args:
         dtype: In which a model computes.
+
+    Attributes:
+        lane: Of what it computes.
+        pool: In which its graphs would make their memory.
     """
 
     def __init__(self, dtype: torch.dtype = torch.float32) -> None:
@@ -48,6 +54,7 @@ class RecordingDevice:
         self._log = Logbook()
         self._watch = Watch(self._log.launched, self._log.read, self._log.is_of_host)
         self._open = ExitStack()
+        self.lane, self.pool = COMPUTE, f"the pool of {COMPUTE}'s graphs"
 
     def __enter__(self) -> Self:
         self._open.enter_context(self._watch)
@@ -85,6 +92,16 @@ class RecordingDevice:
                 f"{name!r} waits {len(waited)} times for the device, not {waits}: {', '.join(waited)}"
             )
 
+    def beside(self, name: str) -> Self:
+        """Return the same device, which logs on a lane of this name."""
+        forked = self.mark()
+        other = copy(self)
+        other.lane, other.pool = name, f"the pool of {name}'s graphs"
+        if name not in self._log.lanes:
+            self._log.lanes.append(name)
+        with other.compute(forked):
+            return other
+
     def page_locked(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
         """Return host memory, zeroed."""
         self._log.refuse_in_graph("page_locked")
@@ -112,8 +129,8 @@ class RecordingDevice:
         """Log what is inside on the compute stream; translate torch's errors."""
         if after:
             self._log.refuse_in_graph("a wait")
-            self._log.event(COMPUTE, "wait", (), _numbers(after))
-        before, self._log.lane = self._log.lane, COMPUTE
+            self._log.event(self.lane, "wait", (), _numbers(after))
+        before, self._log.lane = self._log.lane, self.lane
         try:
             with self._host.compute():
                 yield
@@ -123,7 +140,7 @@ class RecordingDevice:
     def mark(self) -> Event:
         """Log an event of the compute stream."""
         self._log.refuse_in_graph("mark")
-        return _Event(self._log, self._log.event(COMPUTE, "mark"))
+        return _Event(self._log, self._log.event(self.lane, "mark"))
 
     def fetch(self, *tensors: Tensor) -> Pending:
         """Copy, and log it on the compute stream."""
@@ -131,7 +148,7 @@ class RecordingDevice:
         with self.range("fetch"), self._watch.shut():
             arrays = self._host.fetch(*tensors).get()
             reads = tuple(self._log.access(tensor) for tensor in tensors)
-            return _Fetched(arrays, _Event(self._log, self._log.event(COMPUTE, "fetch", reads)))
+            return _Fetched(arrays, _Event(self._log, self._log.event(self.lane, "fetch", reads)))
 
     def capture(self, name: str, function: Function, *inputs: Tensor) -> Graph:
         """Run a function once, and hold that run and all replays to what a graph can do."""
@@ -148,7 +165,7 @@ class RecordingDevice:
     def finish(self) -> None:
         """Log that the host waits for all streams."""
         self._log.refuse_in_graph("finish")
-        self._log.wait("finish", [self._log.event(lane, "finish") for lane in (COMPUTE, COPY, DEFAULT)])
+        self._log.wait("finish", [self._log.event(lane, "finish") for lane in self._log.lanes])
 
     def release(self) -> None:
         """Give nothing back: nothing is kept."""
@@ -200,7 +217,7 @@ class _Graph:
         self.inputs = inputs
         self._device = device
         self._log = log
-        self._run = Run(name)
+        self._run = Run(name, device.pool)
         self._call = StaticCall(name, self._watched(function), inputs)
         self._captured = self._run.launched
         self.outputs = self._call.outputs
@@ -211,8 +228,9 @@ class _Graph:
         with self._device.range(self.name), self._device.compute():
             if arguments:
                 self._call.take(arguments)
-            self._run = Run(self.name)
+            self._run = Run(self.name, self._device.pool)
             self._call()
+            self._log.replayed(self._run)
         self._log.judge(self._run)
         if self._run.launched != self._captured:
             self._log.complaints.append(

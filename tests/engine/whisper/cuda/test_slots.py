@@ -105,9 +105,9 @@ def test_slots_take_what_was_said(context):
     together = CudaBatchRecognizer(folder("live"), context, EngineSettings(beam=2), DEVICE, slots=3)
     slots = together._slots
     said = slots_budget(checkpoint("live").dims, Precision.FLOAT16, slots=3, beams=2, filled=context.filled)
-    search, alignment, encoding = slots._search, slots._alignment, slots._encoding
+    search, alignment, encoding = slots._search, slots._alignment, slots._encoder._encoding
     caches = [search._cache, search._entrance, alignment._cache]
-    kept = [search._memory, encoding.memory]
+    kept = [search._memory, slots._entrance, *encoding.memories]
     tensors = [tensor for each in (*caches, *kept) for tensor in (each.keys, each.values)]
     tensors += encoding._silence or ()
     taken = sum(tensor.untyped_storage().nbytes() for tensor in tensors)
