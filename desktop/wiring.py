@@ -37,6 +37,7 @@ from engine.whisper.tokenizer import LANGUAGES
 _LOG = logging.getLogger(__name__)
 
 # What is taken when nobody chose: the best that keeps up on two cores, first what knows the language.
+LIVE_ENGLISH = ("tiny.en-live",)  # made for short windows: nothing is gained by it in whole recordings
 ENGLISH = ("tiny.en", "base", "tiny")
 MULTILINGUAL = ("base", "tiny", "small")
 
@@ -50,12 +51,14 @@ class Engine:
         model: Name or folder; None takes the best that is here.
         store: The models of this machine.
         tell: Takes what a person should know when a processor fails, on the thread that recognises.
+        live: Captions are to follow the sound; otherwise whole recordings are transcribed.
     """
 
     settings: EngineSettings = field(default_factory=EngineSettings)
     model: str | None = None
     store: Store = field(default_factory=lambda: Store(paths.models()))
     tell: Callable[[Failure], None] = lambda _failure: None
+    live: bool = True
 
     @cached_property
     def installed(self) -> InstalledModel:
@@ -179,7 +182,8 @@ class Engine:
 
     def _best(self) -> InstalledModel:
         english = self.settings.language in {AUTO, "en"} and not self._translates
-        for name in ENGLISH if english else MULTILINGUAL:
+        best = ((*LIVE_ENGLISH, *ENGLISH) if self.live else ENGLISH) if english else MULTILINGUAL
+        for name in best:
             try:
                 return self.store.find(name)
             except ModelMissing:

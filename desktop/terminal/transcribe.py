@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
         threads=options.threads,
     )
     found = _places(options)
-    engine = Engine(settings, options.model)
+    engine = Engine(settings, options.model, live=False)
     order = Order(
         formats=formats,
         model=engine.installed.name,

@@ -19,7 +19,8 @@ from engine.whisper.recognizer import Context
 from engine.whisper.tokenizer import LANGUAGES
 
 # Beside the packages in a source tree, in site-packages and in a frozen app alike.
-_TABLE = Path(__file__).parents[2] / "assets" / "models" / "catalog.tsv"
+ASSETS = Path(__file__).parents[2] / "assets" / "models"
+"""Where the table is, and the models that come with Undertext, each in a folder of its name."""
 
 NEEDED = ("config.json", "model.bin", "tokenizer.json")
 """Files without which no model works; one of `vocabulary.txt` and `vocabulary.json` comes to them."""
@@ -34,7 +35,7 @@ class Model:
 
     Attributes:
         name: As the person writes it.
-        repository: Owner and name on the hub.
+        repository: Owner and name on the hub; empty for a model that comes with Undertext.
         revision: 40 hex digits, or None where no one revision is known.
         licence: SPDX identifier of the weights.
         files: The pins, as far as published.
@@ -49,9 +50,14 @@ class Model:
     context: Context = Context.PADDED
 
     @property
+    def is_built_in(self) -> bool:
+        """Whether it comes with Undertext, and from nowhere else."""
+        return not self.repository
+
+    @property
     def languages(self) -> tuple[str, ...]:
         """ISO 639-1 codes of the languages it writes."""
-        if self.name.endswith(".en") or self.name.startswith("distil-"):
+        if self.name.removesuffix("-live").endswith(".en") or self.name.startswith("distil-"):
             return ("en",)
         if self.name.startswith("large-v3"):
             return LANGUAGES
@@ -64,8 +70,8 @@ class Model:
 
     @property
     def complete(self) -> bool:
-        """Whether revision and names of all needed files are known, though not every checksum need be."""
-        return self.revision is not None and lacking(pin.name for pin in self.files) == ()
+        """Whether names of all needed files are known and where to have them, though not every checksum need be."""
+        return (self.revision is not None or self.is_built_in) and lacking(pin.name for pin in self.files) == ()
 
     @property
     def bytes(self) -> int | None:
@@ -80,7 +86,7 @@ class Catalog(Mapping[str, Model]):
         table: Tab-separated: model, repository, revision, licence, context, file, bytes, sha256, git_blob.
     """
 
-    def __init__(self, table: Path = _TABLE) -> None:
+    def __init__(self, table: Path = ASSETS / "catalog.tsv") -> None:
         self._table = table
 
     @cached_property

@@ -41,7 +41,8 @@ def lighter_names(chosen: InstalledModel, store: Store, *, english: bool) -> lis
 def _published(store: Store, *, english: bool) -> Iterator[tuple[float, str]]:
     for name, model in CATALOG.items():
         if model.bytes and _will_do(model, english=english) and any(True for _ in store.copies(name)):
-            yield _cost(model.bytes // 2, model.context), name  # published as float16
+            bytes_each = 1 if model.is_built_in else 2  # int8; published as float16
+            yield _cost(model.bytes // bytes_each, model.context), name
 
 
 def _own(store: Store, *, english: bool) -> Iterator[tuple[float, str]]:

@@ -1,4 +1,4 @@
-"""Where on this machine the bytes of a model may already lie: folders, the hub's cache, Python packages.
+"""Where on this machine the bytes of a model may already lie: Undertext itself, folders, the hub's cache, packages.
 
 A place promises nothing: its files are measured against the pins by whoever takes them. Nothing is opened
 here, no package is imported, and no library of the hub is needed.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from engine.models.catalog import KNOWN_FILES, Model, lacking
+from engine.models.catalog import ASSETS, KNOWN_FILES, Model, lacking
 from engine.models.pins import Parts, size
 
 # The hub renamed an owner; a cache filled before that has the old name.
@@ -83,13 +83,16 @@ def places(model: Model, folders: Sequence[Path]) -> Iterator[Place]:
         model: Of the catalog.
         folders: Folders of the user's in which a model may lie under its name or under its repository's.
     """
-    candidates = [*_in_folders(model, folders), _in_cache(model), _in_package(model)]
+    if model.is_built_in:
+        candidates: list[Place | None] = [_in_undertext(model)]
+    else:
+        candidates = [*_in_folders(model, folders), _in_cache(model), _in_package(model)]
     return (place for place in candidates if place is not None and place.whole)
 
 
 def folder_names(model: Model) -> tuple[str, str]:
     """Return the names under which a model may lie in a folder of the user's: its own and its repository's."""
-    return model.name, model.repository.rpartition("/")[2]
+    return model.name, model.repository.rpartition("/")[2] or model.name
 
 
 def folder(path: Path) -> Place:
@@ -106,6 +109,10 @@ def cache() -> Path:
         return Path(home).expanduser() / "hub"
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "huggingface" / "hub"
+
+
+def _in_undertext(model: Model) -> Place:
+    return Place("comes with Undertext", folder(ASSETS / model.name).files)
 
 
 def _in_folders(model: Model, folders: Sequence[Path]) -> Iterator[Place]:

@@ -5,9 +5,9 @@
     <folder>/partial/NAME    downloads on their way (see `download`)
     <folder>/recorded.json   what the catalog did not know (see `record`)
 
-A model of the catalog is looked for on the shelf, in the user's folders, in the hub's cache and in Python
-packages. Whatever the place, every byte is hashed before it is used; a place that fails is told by file name
-and the next one tried. Only `Store.download` uses the network.
+A model that comes with Undertext is used where it came. Any other of the catalog is looked for on the shelf, in the
+user's folders, in the hub's cache and in Python packages. Whatever the place, every byte is hashed before it is used; a
+place that fails is told by file name and the next one tried. Only `Store.download` uses the network.
 """
 
 import shutil
@@ -26,6 +26,8 @@ from engine.models.pins import Pin
 from engine.models.places import Place, folder, folder_names, places
 from engine.models.record import Record
 from engine.models.shelf import Shelf
+
+_AGAIN = "It comes with Undertext: install Undertext again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,10 @@ class Store:
         if refused:
             raise ModelCorrupt(
                 f"{model.name} is here, but damaged: {' '.join(refused)}",
-                hint=f"Fetch it again with 'undertext models get {model.name}'.",
+                hint=_AGAIN if model.is_built_in else f"Fetch it again with 'undertext models get {model.name}'.",
             )
+        if model.is_built_in:
+            raise ModelMissing(f"{model.name} did not come with this Undertext", hint=_AGAIN)
         raise no_model(model.name, self.folder)
 
     def download(self, name: str, progress: Progress, patience: Patience | None = None) -> InstalledModel:
@@ -110,6 +114,8 @@ class Store:
             ModelCorrupt: The hub's bytes are not the published ones.
         """
         model = named(name, self._catalog)
+        if model.is_built_in:
+            raise DownloadFailed(f"{name} is on no hub", hint=_AGAIN)
         partial = self.folder / "partial" / model.name
         try:
             private_folder(partial)
@@ -196,11 +202,11 @@ class Store:
     def _kept(self, model: Model, place: Place, *, temporary: bool = False) -> InstalledModel:
         """Check a place and make its model ready.
 
-        It is used where it lies if nothing is known of it, or if nothing can be written.
+        It is used where it lies if it came with Undertext, if nothing is known of it, or if nothing can be written.
         """
         found = self._checked(model, place)
         source, directory = place.label, None if temporary else place.directory
-        if found.trust is Trust.UNKNOWN and directory:
+        if directory and (model.is_built_in or found.trust is Trust.UNKNOWN):
             return installed(directory, model, found.trust, source)
         try:
             self._shelf.put(model.name, place, found)

@@ -3,7 +3,9 @@ import re
 import pytest
 
 from engine.errors import ModelMissing
-from engine.models.catalog import CATALOG, NEEDED, Catalog, lacking, named
+from engine.models.catalog import ASSETS, CATALOG, NEEDED, Catalog, lacking, named
+from engine.models.checks import Trust
+from engine.models.store import Store
 from engine.whisper.recognizer import Context
 
 HEX = {"sha256": 64, "git_blob": 40}
@@ -15,10 +17,10 @@ def test_the_published_models_are_there():
 
 @pytest.mark.parametrize("model", CATALOG.values(), ids=lambda model: model.name)
 def test_what_is_pinned_is_well_formed(model):
-    assert re.fullmatch(r"[\w-]+/[\w.-]+", model.repository)
+    assert model.is_built_in or re.fullmatch(r"[\w-]+/[\w.-]+", model.repository)
     assert model.revision is None or re.fullmatch("[0-9a-f]{40}", model.revision)
     assert model.licence == "MIT"
-    assert model.context in {Context.FILLED, Context.PADDED}
+    assert (model.context is Context.SHORT) == model.is_built_in
     for pin in model.files:
         for kind, digits in HEX.items():
             digest = getattr(pin, kind)
@@ -67,6 +69,19 @@ def test_a_name_like_no_other_is_answered_with_all():
     with pytest.raises(ModelMissing) as caught:
         named("ж")
     assert all(name in caught.value.hint for name in CATALOG)
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in ASSETS.glob("*/model.bin")))
+def test_a_model_that_comes_with_undertext_is_pinned_whole_and_is_what_is_pinned(name, tmp_path):
+    model = CATALOG[name]
+    assert model.is_built_in
+    assert all(pin.sha256 for pin in model.files)
+    found = Store(tmp_path).find(name)
+    assert (found.path, found.trust) == (ASSETS / name, Trust.PUBLISHED)
+
+
+def test_every_model_that_comes_with_undertext_has_come():
+    assert all((ASSETS / model.name / "model.bin").is_file() for model in CATALOG.values() if model.is_built_in)
 
 
 def test_the_table_is_read_when_it_is_needed_and_not_before(tmp_path):

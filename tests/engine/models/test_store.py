@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import runpy
 import socket
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 
 from engine.errors import DownloadFailed, ModelCorrupt, ModelError, ModelMissing
-from engine.models.catalog import CATALOG
+from engine.models import places
+from engine.models.catalog import ASSETS, CATALOG, Catalog
 from engine.models.checks import Trust
 from engine.models.download import Patience
 from engine.models.store import Store
@@ -22,6 +24,7 @@ from tests.engine.models.hub import Fault, serving
 
 NAME = "made-up"
 FILES = made_up.files()
+bring = runpy.run_path(str(Path(__file__).parents[3] / "packaging" / "built_in.py"))["bring"]
 AT_ONCE = Patience(timeout_s=0.3, tries=3, pause_s=0.0)
 
 
@@ -182,6 +185,55 @@ def damages():
         yield "model.bin", FILES["model.bin"][:at] + bytes(4096) + FILES["model.bin"][at + 4096 :]
     for content in (b"", b"{", b"[]", b"null", b'{"a": 1', b"\xff\xfe", b"[" * 100_000, b"3"):
         yield "config.json", content
+
+
+class TestBuiltIn:
+    """A model that comes with Undertext."""
+
+    @pytest.fixture
+    def assets(self, tmp_path, monkeypatch):
+        """Let Undertext come with a made-up model, put there as the project's own is; return its folder."""
+        folder = tmp_path / "assets"
+        made_up.write(folder, {"catalog.tsv": (ASSETS / "catalog.tsv").read_bytes()})
+        monkeypatch.setattr(places, "ASSETS", folder)
+        bring(made_up.write(tmp_path / "made" / "tiny.en-made", FILES | {"README.md": b"A card."}), folder)
+        return folder
+
+    def store(self, tmp_path, assets):
+        return Store(tmp_path / "store", catalog=Catalog(assets / "catalog.tsv"))
+
+    def test_is_used_where_it_came_for_its_checksums(self, tmp_path, assets):
+        store = self.store(tmp_path, assets)
+        found = store.find("tiny.en-made")
+        assert (found.path, found.trust, found.context) == (
+            assets / "tiny.en-made",
+            Trust.PUBLISHED,
+            Context.SHORT,
+        )
+        assert found.model.languages == ("en",)
+        assert store.promise("tiny.en-made") is Trust.PUBLISHED
+        assert [copy.label for copy in store.copies("tiny.en-made")] == ["comes with Undertext"]
+        assert not store.folder.exists()
+
+    def test_takes_the_place_of_the_one_before(self, tmp_path, assets):
+        newer = made_up.files() | {"vocabulary.txt": b"other"}
+        bring(made_up.write(tmp_path / "newer" / "tiny.en-made", newer), assets)
+        assert (self.store(tmp_path, assets).find("tiny.en-made").path / "vocabulary.txt").read_bytes() == b"other"
+        assert "README.md" not in {path.name for path in (assets / "tiny.en-made").iterdir()}
+        assert "tiny.en" in Catalog(assets / "catalog.tsv")
+
+    def test_is_refused_with_a_mend_when_it_is_damaged_or_gone(self, tmp_path, assets):
+        (assets / "tiny.en-made" / "model.bin").write_bytes(b"")
+        with pytest.raises(ModelCorrupt, match=r"model\.bin") as damaged:
+            self.store(tmp_path, assets).find("tiny.en-made")
+        (assets / "tiny.en-made" / "model.bin").unlink()
+        with pytest.raises(ModelMissing) as gone:
+            self.store(tmp_path, assets).find("tiny.en-made")
+        assert damaged.value.hint == gone.value.hint == "It comes with Undertext: install Undertext again."
+
+    def test_is_fetched_from_nowhere(self, tmp_path, assets):
+        with pytest.raises(DownloadFailed, match="on no hub"):
+            self.store(tmp_path, assets).download("tiny.en-made", lambda *_: None)
 
 
 class TestCorrupt:
