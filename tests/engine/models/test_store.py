@@ -196,7 +196,7 @@ class TestBuiltIn:
         folder = tmp_path / "assets"
         made_up.write(folder, {"catalog.tsv": (ASSETS / "catalog.tsv").read_bytes()})
         monkeypatch.setattr(places, "ASSETS", folder)
-        bring(made_up.write(tmp_path / "made" / "tiny.en-made", FILES | {"README.md": b"A card."}), folder)
+        bring(made_up.write(tmp_path / "made" / "made.en-live", FILES | {"README.md": b"A card."}), folder)
         return folder
 
     def store(self, tmp_path, assets):
@@ -204,36 +204,36 @@ class TestBuiltIn:
 
     def test_is_used_where_it_came_for_its_checksums(self, tmp_path, assets):
         store = self.store(tmp_path, assets)
-        found = store.find("tiny.en-made")
+        found = store.find("made.en-live")
         assert (found.path, found.trust, found.context) == (
-            assets / "tiny.en-made",
+            assets / "made.en-live",
             Trust.PUBLISHED,
             Context.SHORT,
         )
         assert found.model.languages == ("en",)
-        assert store.promise("tiny.en-made") is Trust.PUBLISHED
-        assert [copy.label for copy in store.copies("tiny.en-made")] == ["comes with Undertext"]
+        assert store.promise("made.en-live") is Trust.PUBLISHED
+        assert [copy.label for copy in store.copies("made.en-live")] == ["comes with Undertext"]
         assert not store.folder.exists()
 
     def test_takes_the_place_of_the_one_before(self, tmp_path, assets):
         newer = made_up.files() | {"vocabulary.txt": b"other"}
-        bring(made_up.write(tmp_path / "newer" / "tiny.en-made", newer), assets)
-        assert (self.store(tmp_path, assets).find("tiny.en-made").path / "vocabulary.txt").read_bytes() == b"other"
-        assert "README.md" not in {path.name for path in (assets / "tiny.en-made").iterdir()}
+        bring(made_up.write(tmp_path / "newer" / "made.en-live", newer), assets)
+        assert (self.store(tmp_path, assets).find("made.en-live").path / "vocabulary.txt").read_bytes() == b"other"
+        assert "README.md" not in {path.name for path in (assets / "made.en-live").iterdir()}
         assert "tiny.en" in Catalog(assets / "catalog.tsv")
 
     def test_is_refused_with_a_mend_when_it_is_damaged_or_gone(self, tmp_path, assets):
-        (assets / "tiny.en-made" / "model.bin").write_bytes(b"")
+        (assets / "made.en-live" / "model.bin").write_bytes(b"")
         with pytest.raises(ModelCorrupt, match=r"model\.bin") as damaged:
-            self.store(tmp_path, assets).find("tiny.en-made")
-        (assets / "tiny.en-made" / "model.bin").unlink()
+            self.store(tmp_path, assets).find("made.en-live")
+        (assets / "made.en-live" / "model.bin").unlink()
         with pytest.raises(ModelMissing) as gone:
-            self.store(tmp_path, assets).find("tiny.en-made")
+            self.store(tmp_path, assets).find("made.en-live")
         assert damaged.value.hint == gone.value.hint == "It comes with Undertext: install Undertext again."
 
     def test_is_fetched_from_nowhere(self, tmp_path, assets):
         with pytest.raises(DownloadFailed, match="on no hub"):
-            self.store(tmp_path, assets).download("tiny.en-made", lambda *_: None)
+            self.store(tmp_path, assets).download("made.en-live", lambda *_: None)
 
 
 class TestCorrupt:
