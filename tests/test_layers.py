@@ -102,6 +102,7 @@ ROOMS = (
     "engine.models.hub",
     "engine.models.store",
     "engine.models.lighter",
+    "engine.adapt.records",
     "engine.adapt",
     "engine.transcript.disk",
     "engine.transcript.text",
