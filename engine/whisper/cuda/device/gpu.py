@@ -52,13 +52,14 @@ class CudaDevice:
         return self._guard.lost
 
     def beside(self, name: str) -> Self:
-        """Return the same GPU with another compute stream, and another pool for its graphs.
+        """Return the same GPU with other streams, and another pool for its graphs.
 
-        A stream is kept, because the libraries keep what they work in for each.
+        They are kept, because the libraries keep what they work in for each stream.
         """
         with self._guard():
             if name not in self._beside:
                 self._beside[name] = other = copy(self)
+                other._copy = torch.cuda.Stream(self.place)
                 other._compute = torch.cuda.Stream(self.place, priority=_BESIDE)
                 other._pool = torch.cuda.graph_pool_handle()
                 other._beside = {}

@@ -40,7 +40,8 @@ class HostDevice:
 
     def beside(self, name: str) -> Self:  # noqa: ARG002  # there are no streams
         """Return this one: what is asked of either is done when it is asked."""
-        return self
+        with self._guard():
+            return self
 
     def page_locked(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
         """Return host memory, zeroed."""

@@ -3,7 +3,7 @@
 Nothing else in the engine says "cuda" but through a `Device`. There are two streams beside each other: *copy* brings
 sound to the device, *compute* does everything else, in order. The host runs ahead of both and waits for nothing, but
 where it reads a result: `fetch` starts the way back, `Pending.get` is the late read. Whoever has work that need not
-wait for that asks for a device `beside` this one: the same, with another stream to compute on.
+wait for that asks for a device `beside` this one: the same, with two streams of its own.
 
     event = device.upload(staging, ring)           copy
     with device.compute(event):                    compute, once the sound is there
@@ -119,10 +119,10 @@ class Device(Protocol):
         ...
 
     def beside(self, name: str) -> Self:
-        """Return the same device with another compute stream, behind all that this one's was given so far.
+        """Return the same device with other streams, the one to compute behind all that this one's was given so far.
 
-        Its graphs run there, and have memory of their own to work in; copies, memory and failures are shared. Where
-        both have something to do, this one goes first.
+        Its graphs run there, and have memory of their own to work in. Its copies wait behind none of this one's. Memory
+        and failures are shared. Where both have something to compute, this one goes first.
 
         Args:
             name: For people; asked for again, it is the same stream.

@@ -84,6 +84,18 @@ class _Buffer:
     touched: dict[tuple[str, bool, tuple[Span, ...]], _Past] = field(default_factory=dict)
 
 
+def clocks(acts: Iterable[Act]) -> Iterator[tuple[Act, Clock]]:
+    """Yield each act with what has surely happened once it has, itself counted: so many acts of each lane.
+
+    Raises:
+        ValueError: An act waits for an event that no act before it is.
+    """
+    lanes: dict[str, Clock] = {HOST: {}}
+    events: dict[int, Clock] = {}
+    for act in acts:
+        yield act, dict(_advance(act, lanes, events))
+
+
 def faults(acts: Iterable[Act]) -> list[str]:
     """Return what could go wrong, a sentence each; the same between the same acts only once.
 
@@ -94,11 +106,8 @@ def faults(acts: Iterable[Act]) -> list[str]:
 
 
 def _faults(acts: Iterable[Act]) -> Iterator[str]:
-    clocks: dict[str, Clock] = {HOST: {}}
-    events: dict[int, Clock] = {}
     buffers: dict[str, _Buffer] = {}
-    for act in acts:
-        clock = _advance(act, clocks, events)
+    for act, clock in clocks(acts):
         for name in act.makes:
             buffers[name] = _Buffer(filled=[])
         for access in act.accesses:
@@ -113,10 +122,10 @@ def _faults(acts: Iterable[Act]) -> Iterator[str]:
                 buffer.filled = merged([*buffer.filled, *access.spans])
 
 
-def _advance(act: Act, clocks: dict[str, Clock], events: dict[int, Clock]) -> Clock:
+def _advance(act: Act, lanes: dict[str, Clock], events: dict[int, Clock]) -> Clock:
     """Let a lane do its next act, and return what has surely happened then."""
-    clock = clocks.setdefault(act.lane, {})
-    _join(clock, clocks[HOST])  # it cannot begin before the host has started it
+    clock = lanes.setdefault(act.lane, {})
+    _join(clock, lanes[HOST])  # it cannot begin before the host has started it
     for event in act.after:
         if event not in events:
             raise ValueError(f"{act.name!r} waits for event {event}, which nothing is")

@@ -44,6 +44,7 @@ class RecordingDevice:
 
     Attributes:
         lane: Of what it computes.
+        copies: The lane of what it uploads.
         pool: In which its graphs would make their memory.
     """
 
@@ -54,7 +55,7 @@ class RecordingDevice:
         self._log = Logbook()
         self._watch = Watch(self._log.launched, self._log.read, self._log.is_of_host)
         self._open = ExitStack()
-        self.lane, self.pool = COMPUTE, f"the pool of {COMPUTE}'s graphs"
+        self.lane, self.copies, self.pool = COMPUTE, COPY, f"the pool of {COMPUTE}'s graphs"
 
     def __enter__(self) -> Self:
         self._open.enter_context(self._watch)
@@ -93,12 +94,11 @@ class RecordingDevice:
             )
 
     def beside(self, name: str) -> Self:
-        """Return the same device, which logs on a lane of this name."""
+        """Return the same device, which logs on lanes of this name."""
         forked = self.mark()
         other = copy(self)
-        other.lane, other.pool = name, f"the pool of {name}'s graphs"
-        if name not in self._log.lanes:
-            self._log.lanes.append(name)
+        other.lane, other.copies, other.pool = name, f"{name}'s {COPY}", f"the pool of {name}'s graphs"
+        self._log.lanes += [lane for lane in (other.lane, other.copies) if lane not in self._log.lanes]
         with other.compute(forked):
             return other
 
@@ -122,7 +122,7 @@ class RecordingDevice:
         with self.range("upload"), self._watch.shut():
             self._host.upload(source, target)
             accesses = (self._log.access(source), self._log.access(target, writes=True))
-            return _Event(self._log, self._log.event(COPY, "upload", accesses, _numbers(after)))
+            return _Event(self._log, self._log.event(self.copies, "upload", accesses, _numbers(after)))
 
     @contextmanager
     def compute(self, *after: Event) -> Iterator[None]:

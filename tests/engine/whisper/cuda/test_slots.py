@@ -1,8 +1,9 @@
-"""Windows side by side are heard as each alone, and in the right order on a GPU."""
+"""Windows side by side are heard as each alone, and in the right order on a GPU that encodes beside the steps."""
 
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)")
@@ -15,10 +16,12 @@ from engine.whisper.batch import BatchRecognizer  # noqa: E402
 from engine.whisper.cuda.device.host import HostDevice  # noqa: E402
 from engine.whisper.cuda.model.budget import slots_budget  # noqa: E402
 from engine.whisper.cuda.model.dims import Precision  # noqa: E402
+from engine.whisper.cuda.proof.order import HOST, clocks, faults  # noqa: E402
 from engine.whisper.cuda.proof.recording import RecordingDevice  # noqa: E402
 from engine.whisper.cuda.recognizer import CudaRecognizer  # noqa: E402
-from engine.whisper.cuda.slots import CudaBatchRecognizer  # noqa: E402
+from engine.whisper.cuda.slots import Asked, CudaBatchRecognizer  # noqa: E402
 from engine.whisper.recognizer import Context  # noqa: E402
+from tests.benchmarks import random_weights  # noqa: E402
 from tests.benchmarks.recordings import load  # noqa: E402
 from tests.fake_gpu import fake_gpu  # noqa: E402
 from tests.material import recording  # noqa: E402
@@ -65,26 +68,118 @@ def test_each_window_has_a_language_of_its_own():
     together.close()
 
 
-def test_what_is_launched_is_right_on_a_gpu():
+def transcribe(together, windows):
+    """Let a recogniser hear windows in this thread, and return what it heard."""
+    asked = [Asked(window) for window in windows]
+    left = list(asked)
+    while together._slots.round(lambda: left.pop(0) if left else None):
+        pass
+    return [each.future.result(timeout=0) for each in asked]
+
+
+def noise(count, start_s=0.0):
+    """Windows of three lengths of the encoder, and of both ways to a language."""
+    sound = (0.1 * np.random.default_rng(0).standard_normal(samples(4.0))).astype(np.float32)
+    for n in range(count):
+        yield Window(sound[: samples(1.2 + n % 2)], samples(start_s + 5 * n), language=("en", "auto")[n % 3 == 2])
+
+
+@pytest.fixture(scope="module")
+def miniature(tmp_path_factory):
+    """A model of random weights whose texts end after a few tokens."""
+    made = random_weights.write(
+        tmp_path_factory.mktemp("models") / "miniature", random_weights.MINIATURE, folder("base")
+    )
+    random_weights.end_at(made, 10, end=50257)
+    return made
+
+
+@pytest.fixture(scope="module")
+def recorded(miniature):
+    """Many windows on a recording device, and the log of as many more once all is captured."""
     with RecordingDevice() as device:
-        settings = EngineSettings(beam=1)
-        together = CudaBatchRecognizer(folder("live"), Context.SHORT, settings, device, slots=2)
-        waiting = [*map(_asked, windows()[:2]), *map(_asked, windows()[3:])]
-        slots, left = together._slots, list(waiting)
-        while slots.round(lambda: left.pop() if left else None):
-            pass
-    assert all(asked.future.result(timeout=0).words for asked in waiting)
-    assert not device.faults()
+        together = CudaBatchRecognizer(miniature, Context.FILLED, EngineSettings(beam=1), device, slots=3)
+        for _ in range(2):
+            assert len(transcribe(together, noise(6))) == 6
+        device.finish()
+        begun = len(device.acts)
+        assert all(heard.words for heard in transcribe(together, noise(6)))
+    acts = device.acts[begun:]
+    assert not any(range_.name.startswith("capture") for act in acts for range_ in act.within)
+    known = {act.event for act in acts}  # all before has happened
+    return device.faults(), [replace(act, after=tuple(n for n in act.after if n in known)) for act in acts]
+
+
+def test_what_is_launched_is_right_on_a_gpu(recorded):
+    found, acts = recorded
+    assert not found
+    assert not faults(acts)
+
+
+def test_no_wait_of_a_stream_for_another_can_be_left_out(recorded):
+    """But where the host knows already: it has read what came behind."""
+    _, acts = recorded
+    tried = set()
+    lanes = {act.event: act.lane for act in acts}
+    done = [clock for _, clock in clocks(acts)]
+    for at, act in enumerate(acts):
+        for event in act.after if act.lane != HOST else ():
+            without = [*acts[:at], replace(act, after=tuple(n for n in act.after if n != event)), *acts[at + 1 :]]
+            orders = list(clocks(without[: at + 1]))[-1][1] != done[at]
+            assert bool(faults(without)) == orders, (act, lanes[event])
+            tried |= {(act.lane, lanes[event])} if orders else set()
+    assert tried == {
+        ("encoder", "encoder's copy"),
+        ("encoder's copy", "encoder"),
+        ("encoder", "compute"),
+        ("compute", "encoder"),
+        ("compute", "copy"),
+        ("copy", "compute"),
+    }
+
+
+def test_every_window_but_the_first_is_encoded_beside_steps(recorded):
+    _, acts = recorded
+    numbers, order = {}, []
+    for act, clock in clocks(acts):
+        numbers[act.lane] = numbers.get(act.lane, 0) + 1
+        if act.within:
+            order.append((act.within[0], act.lane, numbers[act.lane], clock))
+    steps = [each for each in order if each[0].name.startswith("step")]
+    beside = set()
+    encoded = {range_ for range_, *_ in order if range_.name.startswith("encode")}
+    for range_, lane, number, clock in order:
+        if range_ in encoded and any(
+            number > step_clock.get(lane, 0) and step_number > clock.get(step_lane, 0)
+            for _, step_lane, step_number, step_clock in steps
+        ):
+            beside.add(range_)
+    assert len(encoded) == 6
+    assert len(beside) >= 4
+
+
+class OnePool(RecordingDevice):
+    """Gives the graphs of both streams one pool."""
+
+    def beside(self, name):
+        other = super().beside(name)
+        other.pool = self.pool
+        return other
+
+
+def test_a_pool_for_both_streams_would_be_found(miniature):
+    with OnePool() as device:
+        together = CudaBatchRecognizer(miniature, Context.SHORT, EngineSettings(beam=1), device, slots=2)
+        transcribe(together, noise(5))
+    assert device.faults()
+    assert all("writes the pool of compute's graphs while 'replay of" in fault for fault in device.faults())
 
 
 def test_all_of_it_is_on_the_device_in_half_precision():
     with fake_gpu(torch.float16) as device:
         together = CudaBatchRecognizer(folder("live"), Context.SHORT, EngineSettings(beam=3), device, slots=2)
-        left = [_asked(window) for window in windows()[:3]]
-        waiting = list(left)
-        while together._slots.round(lambda: left.pop() if left else None):
-            pass
-    assert all(asked.future.result(timeout=0).words == () for asked in waiting)
+        heard = transcribe(together, windows()[:3])
+    assert all(each.words == () for each in heard)
 
 
 def test_a_device_that_fails_is_told_to_all_who_wait():
@@ -97,6 +192,34 @@ def test_a_device_that_fails_is_told_to_all_who_wait():
     for future in futures:
         with pytest.raises(CudaUnavailable):
             future.result(timeout=60)
+    together.close()
+
+
+@pytest.mark.parametrize("good", range(1, 9))
+def test_whenever_a_device_fails_no_window_is_forgotten(miniature, good):
+    """It may be on its way into a memory, into a slot, be decoded or aligned."""
+
+    class Failing(HostDevice):
+        left = None
+
+        def fetch(self, *tensors):
+            if self.left is not None:
+                self.left -= 1
+                if self.left < 0:
+                    raise CudaUnavailable("it fell off the bus")
+            return super().fetch(*tensors)
+
+    device = Failing()
+    together = CudaBatchRecognizer(miniature, Context.SHORT, EngineSettings(beam=1), device, slots=2)
+    asked = [Asked(window) for window in noise(6)]
+    left = list(asked)
+    device.left = good
+    with pytest.raises(CudaUnavailable):
+        while together._slots.round(lambda: left.pop(0) if left else None):
+            pass
+    lost = together._slots.drop()
+    assert {*lost, *left} | {each for each in asked if each.future.done()} == set(asked)
+    assert len(lost) == len(set(lost))
     together.close()
 
 
@@ -113,9 +236,3 @@ def test_slots_take_what_was_said(context):
     taken = sum(tensor.untyped_storage().nbytes() for tensor in tensors)
     assert taken // 2 == said.cache + said.memory  # the host computes in float32
     together.close()
-
-
-def _asked(window):
-    from engine.whisper.cuda.slots import Asked
-
-    return Asked(window)

@@ -63,6 +63,42 @@ def test_graphs_that_share_memory_may_be_replayed_in_any_order(gpu):
 
 @pytest.mark.cuda
 @needs_gpu
+def test_graphs_of_two_streams_run_beside_each_other_and_disturb_nothing(gpu):
+    other = gpu.beside("other")
+    assert other.beside("another").lost == gpu.lost == ""
+    with gpu.compute():
+        matrix = torch.rand(512, 512, device=gpu.place) / 256
+    devices = {gpu: "mine", gpu.beside("other"): "theirs"}
+    kept, graphs = {}, {}
+    for device, name in devices.items():
+        with device.compute(gpu.mark()):
+            kept[name] = torch.zeros(512, 512, device=device.place)
+        steps = lambda into=kept[name]: into.copy_((into + 1) @ matrix @ matrix)  # noqa: E731
+        graphs[name] = device.capture(name, steps)
+        with device.compute():
+            kept[name].zero_()
+    for _ in range(50):
+        for graph in graphs.values():
+            graph.replay()
+    found = [device.fetch(kept[name]).get()[0] for device, name in devices.items()]
+    np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.cuda
+@needs_gpu
+def test_a_stream_waits_for_what_another_has_made(gpu):
+    other = gpu.beside("other")
+    with other.compute():
+        made = torch.zeros(1 << 20, device=gpu.place)
+        for _ in range(200):
+            made.add_(1)
+    with gpu.compute(other.mark()):
+        assert gpu.fetch(made.sum()).get()[0] == 200 << 20
+    other.finish()
+
+
+@pytest.mark.cuda
+@needs_gpu
 def test_memory_that_ran_out_leaves_the_gpu_good(gpu):
     with pytest.raises(OutOfMemory), gpu.compute():
         torch.empty(1 << 50, dtype=torch.uint8, device=gpu.place)

@@ -48,6 +48,7 @@ def every_call(device):
         device.mark,
         lambda: device.fetch(tensor),
         lambda: device.capture("graph", lambda: None),
+        lambda: device.beside("other"),
         device.finish,
     ]
 

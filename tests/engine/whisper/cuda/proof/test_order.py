@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.whisper.cuda.proof.order import HOST, Access, Act, common, faults, merged
+from engine.whisper.cuda.proof.order import HOST, Access, Act, clocks, common, faults, merged
 
-LANES = (HOST, "copy", "compute")
+LANES = (HOST, "copy", "compute", "encoder")
 
 
 def reads(buffer, start=0, stop=4):
@@ -94,6 +94,17 @@ def test_a_clash_is_found_exactly_where_some_run_has_one(program):
     # Of several touches of one kind only the newest is named.
     kinds = {(program[one].lane, program[one].accesses, two) for one, two in found}
     assert {(program[one].lane, program[one].accesses, two) for one, two in real} == kinds
+
+
+@settings(max_examples=200, deadline=None)
+@given(programs())
+def test_clocks_tell_what_has_happened_in_every_run(program):
+    pairs = set(runs(program))
+    done = list(clocks(program))
+    numbers = [[act.lane for act in program[: n + 1]].count(act.lane) for n, act in enumerate(program)]
+    for one, two in combinations(range(len(program)), 2):
+        surely = numbers[one] <= done[two][1].get(program[one].lane, 0)
+        assert surely == ((two, one) not in pairs)
 
 
 def test_a_copy_that_is_waited_for_is_in_order():

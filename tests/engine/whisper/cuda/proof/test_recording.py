@@ -385,6 +385,182 @@ def test_outside_nothing_is_logged():
     assert len(device.acts) == acts
 
 
+class Turns:
+    """One stream fills memories in turn, another takes them: each behind the other's events, but for one left out.
+
+    Args:
+        device: Whose stream takes.
+        memories: So many.
+        without: The event that nobody waits for: its kind, and the turn that should have.
+    """
+
+    def __init__(self, device, memories, without=None):
+        self.device, self.other, self.without = device, device.beside("other"), without
+        with self.other.compute():
+            self.memories = [torch.zeros(8, device=device.place) for _ in range(memories)]
+            self.count = torch.zeros(8, device=device.place)
+        with device.compute(self.other.mark()):
+            self.total = torch.zeros(8, device=device.place)
+        self.fills = [self.other.capture("fill", lambda to=each: self.fill(to)) for each in self.memories]
+        self.takes = [device.capture("take", lambda of=each: self.take(of)) for each in self.memories]
+        with self.other.compute():
+            self.count.zero_()
+        with device.compute(self.other.mark()):
+            self.total.zero_()
+
+    def fill(self, memory):
+        memory.copy_(self.count.add_(1) * 2)
+
+    def take(self, memory):
+        self.total.copy_(self.total * 3 + memory)
+
+    def run(self, turns):
+        taken = [None] * len(self.memories)
+        for turn in range(turns):
+            number = turn % len(self.memories)
+            free = [taken[number]] if taken[number] and self.without != ("taken", turn) else []
+            with self.other.compute(*free):
+                self.fills[number].replay()
+            ready = [self.other.mark()] if self.without != ("ready", turn) else []
+            with self.device.compute(*ready):
+                self.takes[number].replay()
+            taken[number] = self.device.mark()
+        return self.device.fetch(self.total).get()[0].tolist()
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 6), st.sampled_from([None, "ready", "taken"]), st.data())
+def test_two_streams_that_compute_are_in_order_exactly_with_every_event(memories, turns, kind, data):
+    first = memories if kind == "taken" else 0  # a memory in which nothing was yet is waited for by nobody
+    without = (kind, data.draw(st.integers(first, turns - 1))) if kind and turns > first else None
+    with RecordingDevice() as device:
+        found = Turns(device, memories, without).run(turns)
+    assert found == Turns(HostDevice(), memories).run(turns)
+    faults = device.faults()
+    assert bool(faults) == (without is not None)
+    if without:
+        # The two graphs work on one memory, in either order; what stands behind in the stream is disturbed as well.
+        words = {"ready": ("on compute reads", "on other may still be writing"),
+                 "taken": ("on other writes", "on compute may still be reading")}[kind]  # fmt: skip
+        assert any(all(word in fault for word in words) for fault in faults), faults
+
+
+class OnePool(RecordingDevice):
+    """All its streams take memory for their graphs from one pool."""
+
+    def beside(self, name):
+        other = super().beside(name)
+        other.pool = self.pool
+        return other
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=6),
+    st.sampled_from([OnePool, RecordingDevice]),
+)
+def test_a_pool_that_two_streams_share_is_found_wherever_one_does_not_wait(replays, kind):
+    with kind() as device:
+        sides = [device, device.beside("other")]
+        graphs = []
+        for side in sides:
+            with side.compute():
+                x = torch.ones(8, device=device.place)
+            graphs.append(side.capture(f"graph on {side.lane}", lambda x=x: x.copy_(x * 2)))
+        before = None
+        ordered = True
+        for side, waits in replays:
+            switched = before is not None and before != side
+            with sides[side].compute(*[sides[before].mark()] if switched and waits else []):
+                graphs[side].replay()
+            ordered &= waits or not switched
+            before = side
+    faults = device.faults()
+    assert bool(faults) == (kind is OnePool and not ordered)
+    told = r"'replay of graph on (\w+)' on \1 writes the pool of compute's graphs while 'replay of graph on (?!\1)"
+    assert all(re.match(told, fault) for fault in faults), faults
+
+
+def test_graphs_that_make_nothing_share_nothing():
+    with OnePool() as device:
+        sides = [device, device.beside("other")]
+        for side in sides:
+            with side.compute():
+                x = torch.ones(8, device=device.place)
+            side.capture("add", lambda x=x: x.add_(1)[:0]).replay()
+    assert not device.faults()
+
+
+def test_what_was_made_before_is_there_for_a_stream_beside():
+    def run(device):
+        with device.compute():
+            weights = torch.ones(8, device=device.place)
+        other = device.beside("other")
+        with other.compute():
+            weights.sum()
+
+    assert not recorded(run)
+
+
+def test_what_was_made_since_is_not():
+    def run(device):
+        other = device.beside("other")
+        with device.compute():
+            weights = torch.ones(8, device=device.place)
+        with other.compute():
+            weights.sum()
+
+    one(recorded(run), "'sum' on other reads ones", "while 'ones' on compute may still be writing")
+
+
+def test_a_graph_runs_on_the_stream_that_it_was_captured_for():
+    with RecordingDevice() as device:
+        x = torch.ones(8, device=device.place)
+        device.finish()
+        graph = device.beside("other").capture("add", lambda: x.add_(1))
+        begun = len(device.acts)
+        with device.compute():
+            graph.replay()
+    assert {act.lane for act in device.acts[begun:]} == {"other"}
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_read_belongs_to_the_stream_that_is_asked_for_it(beside):
+    def run(device):
+        other = device.beside("other")
+        with other.compute():
+            x = torch.ones(8, device=device.place)
+        (other if beside else device).fetch(x).get()
+
+    assert bool(recorded(run)) != beside
+
+
+def test_copies_beside_wait_for_none_of_the_others():
+    def run(device):
+        other = device.beside("other")
+        staging = device.page_locked((2, 8), torch.float32)
+        with device.compute():
+            x = torch.ones(8, device=device.place)
+        device.finish()
+        staging.numpy()[:] = 1
+        device.upload(staging[0], x)
+        other.upload(staging[1], x)
+
+    one(recorded(run), "'upload' on other's copy writes", "while 'upload' on copy may still be writing")
+
+
+def test_all_streams_have_ended_after_finish():
+    def run(device):
+        other = device.beside("other")
+        with other.compute():
+            x = torch.ones(8, device=device.place)
+        device.finish()
+        with device.compute():
+            x.add_(1)
+
+    assert not recorded(run)
+
+
 @st.composite
 def views(draw):
     """A tensor, and a view of it by slices, transposes, broadcasts and windows."""
