@@ -11,13 +11,13 @@ pytest.importorskip("triton", reason="triton is not installed (./run gpu test)")
 
 from engine.errors import OutOfMemory  # noqa: E402
 from engine.whisper.cuda.device.host import HostDevice  # noqa: E402
-from engine.whisper.cuda.kernels.floor import SHAPES, Shape  # noqa: E402
+from engine.whisper.cuda.kernels.floor import CHIPS, SHAPES, Shape, encoding, prefill, token_step  # noqa: E402
 from engine.whisper.cuda.kernels.operations import PLAIN  # noqa: E402
 from engine.whisper.cuda.model.weights import read_checkpoint  # noqa: E402
 from engine.whisper.recognizer import Context  # noqa: E402
 from engine.whisper.tokenizer import Tokenizer  # noqa: E402
 from tests.benchmarks import gpu, random_weights  # noqa: E402
-from tests.benchmarks.gpu_measured import MINIATURE, SPEED_GOALS, TOKEN_GOALS_MS, Bench  # noqa: E402
+from tests.benchmarks.gpu_measured import MINIATURE, SPEED_GOALS, TOKEN_GOALS_MS, Bench, batch_floor_ms  # noqa: E402
 from tests.benchmarks.gpu_ours import NEW_TOKENS, Batch, Live, most_streams  # noqa: E402
 from tests.benchmarks.gpu_peers import PEERS  # noqa: E402
 from tests.benchmarks.gpu_rows import Report, Row, table  # noqa: E402
@@ -103,6 +103,17 @@ def test_a_newer_shape_has_its_mel_bands_and_one_language_more(tmp_path):
 def test_another_vocabulary_is_refused(tmp_path):
     with pytest.raises(ValueError, match="51864 are wanted"):
         random_weights.write(tmp_path / "english", SHAPES["tiny.en"], folder("base"))
+
+
+@pytest.mark.parametrize("chip", CHIPS.values(), ids=lambda chip: chip.name)
+@pytest.mark.parametrize("windows", [1, 16, 64])
+def test_recordings_take_no_less_than_encoder_or_decoder_and_no_more_than_one_after_the_other(chip, windows):
+    shape = SHAPES["turbo"]
+    floor = batch_floor_ms(shape, windows, 90, chip)
+    encoder = encoding(shape, windows).floor_ms(chip)
+    steps = (token_step(shape, rows=windows, windows=windows, tokens=n).floor_ms(chip) for n in range(4, 94))
+    decoder = prefill(shape, 4, windows).floor_ms(chip) + sum(steps)
+    assert max(encoder, decoder) <= floor < encoder + decoder
 
 
 def test_every_goal_is_of_a_published_shape():

@@ -1,4 +1,7 @@
+"""What is drawn of an update and of recordings is what was done."""
+
 import json
+import shutil
 
 import pytest
 
@@ -11,9 +14,10 @@ from hypothesis import strategies as st  # noqa: E402
 from engine.whisper.cuda.proof.logbook import COMPUTE, COPY  # noqa: E402
 from engine.whisper.cuda.proof.order import HOST  # noqa: E402
 from engine.whisper.cuda.proof.recording import RecordingDevice  # noqa: E402
+from engine.whisper.cuda.sound.ahead import ENCODER  # noqa: E402
 from engine.whisper.recognizer import Context  # noqa: E402
 from tests.benchmarks import random_weights, timeline  # noqa: E402
-from tests.benchmarks.timeline import Box, Picture, draw, hidden, ordered, profiled  # noqa: E402
+from tests.benchmarks.timeline import Box, Picture, beside, draw, hidden, ordered, profiled, soonest  # noqa: E402
 from tests.whispers import folder  # noqa: E402
 
 
@@ -67,6 +71,34 @@ def test_the_hidden_share_is_that_of_every_microsecond(copies, kernels):
 
 def test_nothing_copied_hides_nothing():
     assert hidden(Picture([Box(COMPUTE, "", 0.0)])) is None
+    assert beside(Picture([Box(COMPUTE, "", 0.0)])) is None
+
+
+@given(SPANS, SPANS)
+def test_the_encoders_stream_is_the_one_that_encodes_and_writes_nothing(encoder, decoder):
+    marks = [
+        {"ph": "X", "cat": "gpu_user_annotation", "name": name, "ts": 0.0, "dur": 99.0, "tid": stream}
+        for name, stream in (("encode 100", 13), ("step 2 x 1", 7), ("encode 50", 7))
+    ]
+    kernels = [
+        {"ph": "X", "cat": "kernel", "name": "k", "ts": float(start), "dur": float(length), "tid": stream}
+        for spans, stream in ((encoder, 13), (decoder, 7))
+        for start, length in spans
+    ]
+    encoded, wrote = ({at for start, n in spans for at in range(start, start + n)} for spans in (encoder, decoder))
+    picture = profiled({"traceEvents": [*marks, *kernels]})
+    assert beside(picture) == pytest.approx(len(encoded & wrote) / len(encoded))
+    assert picture.lanes == [HOST, COPY, COMPUTE, ENCODER]
+
+
+@given(st.lists(st.tuples(st.sampled_from([HOST, COPY, COMPUTE, ENCODER]), st.sets(st.integers(0, 9))), max_size=10))
+def test_each_thing_is_as_early_as_what_it_waits_for_allows(boxes):
+    arrows = [(source, at) for at, (_, sources) in enumerate(boxes) for source in sources if source < at]
+    picture = soonest(Picture([Box(lane, "", at) for at, (lane, _) in enumerate(boxes)], arrows))
+    for at, box in enumerate(picture.boxes):
+        earlier = [each for each in picture.boxes[:at] if each.lane in {box.lane, HOST}]
+        ends = {each.start + each.length for each in [*earlier, *(picture.boxes[s] for s, t in arrows if t == at)]}
+        assert box.start == max(ends, default=0.0)
 
 
 @pytest.mark.parametrize("timed", [False, True])
@@ -80,6 +112,33 @@ def miniature(tmp_path_factory):
     return random_weights.write(
         tmp_path_factory.mktemp("models") / "miniature", random_weights.MINIATURE, folder("base")
     )
+
+
+@pytest.fixture(scope="module")
+def brief(miniature, tmp_path_factory):
+    """A model whose texts end after a few tokens."""
+    made = shutil.copytree(miniature, tmp_path_factory.mktemp("models") / "brief")
+    random_weights.end_at(made, 10, end=50257)
+    return made
+
+
+@pytest.mark.model
+def test_windows_of_recordings_are_encoded_while_others_are_written(brief):
+    picture = timeline.record_recordings(brief, Context.FILLED)
+    encoding, writing = (
+        [box.start for box in picture.boxes if box.lane == lane and box.name.startswith(name)]
+        for lane, name in ((ENCODER, "encode"), (COMPUTE, ("enter", "step")))
+    )
+    assert set(encoding) & set(writing)
+    assert beside(picture) > 0.5
+
+
+@pytest.mark.model
+def test_the_profilers_way_of_recordings_can_be_rehearsed_too(brief, tmp_path, capsys):
+    timeline.main(["--rehearse", "--recordings", "--model", str(brief), "--output", str(tmp_path)])
+    assert "nothing was copied" in capsys.readouterr().out
+    assert "traceEvents" in json.loads((tmp_path / "recordings.json").read_text())
+    assert (tmp_path / "recordings.png").exists()
 
 
 @pytest.mark.model

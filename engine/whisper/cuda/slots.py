@@ -78,6 +78,9 @@ class CudaBatchRecognizer:
         ModelCorrupt: The folder holds no readable model.
         DeviceError: The device failed, or has not enough memory.
 
+    Attributes:
+        slots: What decodes; for the own thread, or for whoever submits nothing.
+
     Thread:
         One of its own computes; `submit` and `close` are called by one other.
     """
@@ -102,7 +105,7 @@ class CudaBatchRecognizer:
         with device.compute():
             rules = Rules(self._wording.marks, checkpoint.dims.vocabulary, device.place)
             model = Whisper(checkpoint, device.place, device.dtype, operations=operations, precise=precise)
-        self._slots = Slots(model, device, context, rules, self._wording, slots=slots, beams=settings.beam)
+        self.slots = Slots(model, device, context, rules, self._wording, slots=slots, beams=settings.beam)
         self._pool = ThreadPoolExecutor(1)
         self._lock = Lock()
         self._waiting: deque[Asked] = deque()
@@ -128,11 +131,11 @@ class CudaBatchRecognizer:
     def _work(self) -> None:
         """Go on until nothing waits; a window that comes meanwhile is taken along."""
         try:
-            while self._slots.round(self._next):
+            while self.slots.round(self._next):
                 pass
         except BaseException as error:  # noqa: BLE001  # whoever waits for an answer gets it, and raises it
             with self._lock:
-                lost = [*self._slots.drop(), *self._waiting]
+                lost = [*self.slots.drop(), *self._waiting]
                 self._waiting.clear()
             for asked in lost:
                 asked.future.set_exception(error)

@@ -1,6 +1,7 @@
 """What a GPU cannot do faster: operations and bytes of each part of Whisper, over what the chip reaches.
 
-A part takes at least its operations over the chip's products a second, and at least its bytes over the chip's memory.
+A part takes at least its operations over the chip's products a second, and at least its bytes over the chip's memory;
+so do parts side by side, all of theirs.
 Weights and caches are float16; what a part writes in passing is left out, it stays in the chip's cache. `expected_us`
 is no floor but a forecast: what a launch should take, from the machine code that a chip would run.
 """
@@ -129,6 +130,10 @@ class Work:
 
     flops: float
     bytes: float
+
+    def __add__(self, other: "Work") -> "Work":
+        """Return the work of both, side by side."""
+        return Work(self.flops + other.flops, self.bytes + other.bytes)
 
     def floor_ms(self, chip: Chip) -> float:
         """Return what a chip cannot do it faster than."""

@@ -24,6 +24,7 @@ from engine.whisper.cuda.sound.encoding import Encoding
 from engine.whisper.cuda.sound.mel import Mel
 from engine.whisper.recognizer import Context
 
+ENCODER = "encoder"  # names its streams
 # Windows whose sound may be on its way: those that wait, and as many that the decoder takes in this round.
 STAGED = 2 * AHEAD
 
@@ -52,7 +53,7 @@ class Ahead:
 
     def __init__(self, model: Whisper, device: Device, context: Context) -> None:
         self._decoder = device
-        self._device = device.beside("encoder")
+        self._device = device.beside(ENCODER)
         self._sound = _Sound(self._device, model.dims.mels)
         self._encoding = Encoding(model, self._device, context, self._sound.prepare, memories=AHEAD)
         self._taken: list[Event | None] = [None] * AHEAD

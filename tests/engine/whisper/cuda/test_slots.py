@@ -72,7 +72,7 @@ def transcribe(together, windows):
     """Let a recogniser hear windows in this thread, and return what it heard."""
     asked = [Asked(window) for window in windows]
     left = list(asked)
-    while together._slots.round(lambda: left.pop(0) if left else None):
+    while together.slots.round(lambda: left.pop(0) if left else None):
         pass
     return [each.future.result(timeout=0) for each in asked]
 
@@ -215,9 +215,9 @@ def test_whenever_a_device_fails_no_window_is_forgotten(miniature, good):
     left = list(asked)
     device.left = good
     with pytest.raises(CudaUnavailable):
-        while together._slots.round(lambda: left.pop(0) if left else None):
+        while together.slots.round(lambda: left.pop(0) if left else None):
             pass
-    lost = together._slots.drop()
+    lost = together.slots.drop()
     assert {*lost, *left} | {each for each in asked if each.future.done()} == set(asked)
     assert len(lost) == len(set(lost))
     together.close()
@@ -226,7 +226,7 @@ def test_whenever_a_device_fails_no_window_is_forgotten(miniature, good):
 @pytest.mark.parametrize("context", [Context.SHORT, Context.FILLED])
 def test_slots_take_what_was_said(context):
     together = CudaBatchRecognizer(folder("live"), context, EngineSettings(beam=2), DEVICE, slots=3)
-    slots = together._slots
+    slots = together.slots
     said = slots_budget(checkpoint("live").dims, Precision.FLOAT16, slots=3, beams=2, filled=context.filled)
     search, alignment, encoding = slots._search, slots._alignment, slots._encoder._encoding
     caches = [search._cache, search._entrance, alignment._cache]

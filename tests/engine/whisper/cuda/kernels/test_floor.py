@@ -31,6 +31,15 @@ def test_an_encoding_takes_its_operations_over_the_products(name, by_hand_ms):
     assert encoding(SHAPES[name]).floor_ms(H200) == pytest.approx(by_hand_ms, rel=0.02)
 
 
+@given(shapes, shapes, chips)
+def test_work_beside_other_work_takes_no_less_than_each_and_no_more_than_both(one, other, chip):
+    encoder, step = encoding(SHAPES[one]), token_step(SHAPES[other])
+    chip = CHIPS[chip]
+    each = encoder.floor_ms(chip), step.floor_ms(chip)
+    assert max(each) <= (encoder + step).floor_ms(chip) * (1 + 1e-12)
+    assert (encoder + step).floor_ms(chip) <= sum(each) * (1 + 1e-12)
+
+
 def test_a_prompt_of_turbo_projects_the_sound():
     by_hand = 4 * (2 * 1500 * 2 * 1280**2 + 2 * 3 * 14 * 1280**2 + 4 * 3 * 1280 * 1501.5) + 2 * 51866 * 1280
     assert prefill(SHAPES["turbo"], 3).flops == pytest.approx(by_hand)
