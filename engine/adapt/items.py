@@ -1,0 +1,224 @@
+"""What a student hears, item by item, made fresh each time out of a library.
+
+The same seed and index give the same item on any machine with the same library, whatever was drawn before: a run that
+is resumed goes on as if it had never ended. What comes how often is the table `RECIPE`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+import numpy as np
+
+from engine.adapt.degrade import SHARES, Shares, at_level, limited, worse
+from engine.adapt.library import Library
+from engine.adapt.noises import Noises
+from engine.adapt.phrases import writer
+from engine.adapt.records import MOST_POSITIONS, Item
+from engine.adapt.sources import Kind
+from engine.adapt.speakers import Speakers
+from engine.records import Samples
+from engine.units import SAMPLES_PER_POSITION, WINDOW_S, samples
+
+LONGEST = samples(WINDOW_S)
+EMPTY = np.empty(0, np.float32)
+
+
+class What(StrEnum):
+    """A kind of item.
+
+    WHOLE: utterances from beginning to end. CUT: the sound breaks off while somebody speaks, as the live edge does.
+    INSIDE: it begins within an utterance, and the words before are the prompt. FULL: 30 s, as Whisper was trained.
+    TRAILING: nobody speaks for a while afterwards, and there is silence, noise or music. NOBODY: nobody speaks at all.
+    """
+
+    WHOLE = "whole"
+    CUT = "cut"
+    INSIDE = "inside"
+    FULL = "full"
+    TRAILING = "trailing"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What comes how often.
+
+    Attributes:
+        shares: Of each kind; the sum is 1.
+        timed: With time tokens.
+        padded: Shown with 30 s behind it all the same, so that this is not unlearned.
+        usual: Margins between the two of `usual_s`; the others lie anywhere in `margin_s`.
+        usual_s: Seconds of silence behind the sound, as live windows have it.
+        margin_s: The least and the most.
+        worse: How the sound is degraded.
+        prompted: Items without speech that have a prompt.
+    """
+
+    shares: Mapping[What, float] = MappingProxyType(
+        {
+            What.WHOLE: 0.26,
+            What.CUT: 0.26,
+            What.INSIDE: 0.18,
+            What.FULL: 0.05,
+            What.TRAILING: 0.1,
+            What.NOBODY: 0.15,
+        }
+    )
+    timed: float = 0.3
+    padded: float = 0.1
+    usual: float = 0.6
+    usual_s: tuple[float, float] = (0.3, 1.2)
+    margin_s: tuple[float, float] = (0.0, 2.5)
+    worse: Shares = SHARES
+    prompted: float = 0.35
+
+    def __post_init__(self) -> None:
+        if abs(sum(self.shares.values()) - 1) > 1e-6:
+            raise ValueError(f"the shares add up to {sum(self.shares.values())}, not to 1")
+
+
+RECIPE = Recipe()
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """What is drawn before it is degraded; `tail` is what is heard behind `clean`, where the original hears silence."""
+
+    clean: Samples
+    before: Samples = EMPTY
+    tail: Samples = EMPTY
+    prompt: str = ""
+    spoken: bool = True
+    language: str | None = None
+
+
+class Items:
+    """Items by number; a sequence without end.
+
+    Args:
+        library: What they are made of.
+        seed: Of all of them.
+        recipe: What comes how often.
+    """
+
+    def __init__(self, library: Library, seed: int, recipe: Recipe = RECIPE) -> None:
+        speech = library.of(Kind.SPEECH)
+        self._speakers = Speakers(speech)
+        self._noises = Noises(library.of(Kind.NOISE, Kind.MUSIC, Kind.BABBLE), speech)
+        self._languages = sorted({track.about.language for track in speech if writer(track.about.language)}) or ["en"]
+        self._seed, self._recipe = seed, recipe
+        self._ways: dict[What, Callable[[np.random.Generator], _Sound]] = {
+            What.WHOLE: self._whole,
+            What.CUT: self._cut,
+            What.INSIDE: self._inside,
+            What.FULL: self._full,
+            What.TRAILING: self._trailing,
+            What.NOBODY: self._nobody,
+        }
+
+    def __getitem__(self, index: int) -> Item:
+        """Return an item.
+
+        Args:
+            index: From 0.
+        """
+        rng = self._rng(index)
+        what = self._kind(rng)
+        sound = self._ways[what](rng)
+        padded = what is What.FULL or rng.random() < self._recipe.padded
+        clean = np.concatenate([sound.clean, np.zeros_like(sound.tail)])
+        if sound.spoken:
+            heard = worse(clean, rng, lambda length: self._noises.behind(rng, length), self._recipe.worse)
+            heard = limited(heard + np.concatenate([np.zeros_like(sound.clean), sound.tail]))
+        else:
+            heard = worse(clean, rng, lambda length: self._noises.alone(rng, length), self._recipe.worse)
+        return Item(
+            clean=limited(clean),
+            heard=heard,
+            positions=MOST_POSITIONS if padded else self._positions(rng, len(clean)),
+            before=limited(sound.before),
+            prompt=sound.prompt,
+            timed=bool(rng.random() < self._recipe.timed),
+            spoken=sound.spoken,
+            language=sound.language,
+        )
+
+    def what(self, index: int) -> What:
+        """Return which kind an item is of."""
+        return self._kind(self._rng(index))
+
+    def _rng(self, index: int) -> np.random.Generator:
+        return np.random.default_rng([self._seed, index])
+
+    def _kind(self, rng: np.random.Generator) -> What:
+        shares = self._recipe.shares
+        bounds = np.cumsum(list(shares.values()))
+        return list(shares)[min(int(np.searchsorted(bounds, rng.random(), "right")), len(bounds) - 1)]
+
+    def _positions(self, rng: np.random.Generator, length: int) -> int:
+        usual = rng.random() < self._recipe.usual
+        margin_s = rng.uniform(*(self._recipe.usual_s if usual else self._recipe.margin_s))
+        return int(np.clip(-(-(length + samples(margin_s)) // SAMPLES_PER_POSITION), 1, MOST_POSITIONS))
+
+    def _whole(self, rng: np.random.Generator) -> _Sound:
+        most_s = 26.0 if rng.random() < 0.1 else 13.0
+        said = self._speakers.talk(rng, int(rng.integers(1, 5)), samples(most_s))
+        return _Sound(said.sound, language=said.language)
+
+    def _cut(self, rng: np.random.Generator) -> _Sound:
+        said = self._speakers.talk(rng, int(rng.integers(1, 4)), samples(16))
+        return _Sound(_broken_off(said.sound, rng), language=said.language)
+
+    def _inside(self, rng: np.random.Generator) -> _Sound:
+        said = self._speakers.talk(rng, int(rng.integers(2, 5)), samples(24))
+        at = _quiet_place(said.sound, float(rng.uniform(0.25, 0.7)))
+        rest = said.sound[at:][: samples(14)]
+        clean = _broken_off(rest, rng) if rng.random() < 0.5 else rest
+        return _Sound(clean, before=said.sound[max(0, at - samples(15)) : at], language=said.language)
+
+    def _full(self, rng: np.random.Generator) -> _Sound:
+        said = self._speakers.talk(rng, 40, LONGEST)
+        return _Sound(said.sound, language=said.language)
+
+    def _trailing(self, rng: np.random.Generator) -> _Sound:
+        said = self._speakers.talk(rng, int(rng.integers(1, 3)), samples(12))
+        length = samples(rng.uniform(1.5, 12))
+        if rng.random() < 0.35:
+            tail = np.zeros(length, np.float32)
+        else:
+            tail = at_level(self._noises.alone(rng, length), float(rng.uniform(-45, -22)))
+        return _Sound(said.sound, tail=tail, language=said.language)
+
+    def _nobody(self, rng: np.random.Generator) -> _Sound:
+        length = samples(rng.uniform(12, 30) if rng.random() < 0.15 else rng.uniform(0.4, 12))
+        level_db = float(rng.uniform(-75, -45) if rng.random() < 0.2 else rng.uniform(-45, -15))
+        prompt = ""
+        if rng.random() < self._recipe.prompted:
+            write = writer(self._languages[int(rng.integers(len(self._languages)))])
+            prompt = write(rng) if write else ""
+        sound = np.zeros(length, np.float32)
+        if rng.random() > 0.07:
+            sound = at_level(self._noises.alone(rng, length), level_db)
+        return _Sound(sound, prompt=prompt, spoken=False)
+
+
+def _broken_off(sound: Samples, rng: np.random.Generator) -> Samples:
+    """Return the beginning of a sound, up to a loud moment of its last three quarters: most are within a word."""
+    places = rng.uniform(0.25, 1.0, 4)
+    near = samples(0.03)
+    ends = [max(samples(0.5), int(place * len(sound))) for place in places]
+    return sound[: max(ends, key=lambda end: float(np.sum(np.square(sound[max(0, end - near) : end + near]))))]
+
+
+def _quiet_place(sound: Samples, share: float) -> int:
+    """Return the sample around a share of a sound where it is least loud: between two words, as a rule."""
+    piece, reach = samples(0.03), samples(0.5)
+    middle = int(share * len(sound))
+    start = max(0, middle - reach) // piece
+    part = sound[start * piece : middle + reach]
+    if len(part) < piece:
+        return middle
+    energies = np.sum(np.square(part[: len(part) // piece * piece].reshape(-1, piece)), axis=1)
+    return (start + int(np.argmin(energies))) * piece + piece // 2

@@ -1,0 +1,72 @@
+"""Who speaks: utterances of one or two voices in a row, with pauses, at a level."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.adapt.degrade import at_level
+from engine.adapt.tracks import Track
+from engine.records import Samples
+from engine.units import samples
+
+OWN, HUMAN, MADE = 4.0, 2.0, 1.0  # what a track counts: the user's own most, a synthesiser's least
+LEVELS_DB = (-32.0, -16.0)
+PAUSES_S = (0.05, 1.2)
+TWO_VOICES = 0.2
+FLOOR_DB = -78.0  # of hiss under half of all talks: rooms are never as silent as zeros
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """What was said: float32 [n], 16 kHz, and in what language; None where nobody knows it."""
+
+    sound: Samples
+    language: str | None
+
+
+class Speakers:
+    """Draws who speaks, and what.
+
+    Args:
+        tracks: Of speech, at least one.
+    """
+
+    def __init__(self, tracks: Sequence[Track]) -> None:
+        self._tracks = tracks
+        self._bounds = np.cumsum([_weight(track) for track in tracks])
+
+    def talk(self, rng: np.random.Generator, utterances: int, most: int) -> Talk:
+        """Return up to so many utterances, of no more than `most` samples together."""
+        first = self._track(rng)
+        second = self._track(rng) if rng.random() < TWO_VOICES else first
+        if second.about.language != first.about.language:
+            second = first
+        level_db = float(rng.uniform(*LEVELS_DB))
+        at = {id(track): int(rng.integers(len(track.spans))) for track in (first, second)}
+        parts: list[Samples] = []
+        length = 0
+        for number in range(utterances):
+            track = second if number % 2 else first
+            span = track.spans[at[id(track)] % len(track.spans)]
+            at[id(track)] += 1
+            said = at_level(track.sound(span.start, span.stop), level_db + float(rng.normal(0, 1.5)))
+            pause = np.zeros(samples(rng.uniform(*PAUSES_S)), np.float32)
+            parts += [said, pause]
+            length += len(said) + len(pause)
+            if length >= most:
+                break
+        whole = np.concatenate(parts)[:most]
+        if rng.random() < 0.5:
+            whole = whole + rng.normal(0, 10 ** (FLOOR_DB / 20), len(whole)).astype(np.float32)
+        return Talk(whole, first.about.language or None)
+
+    def _track(self, rng: np.random.Generator) -> Track:
+        """Return a track: twice as likely if it holds four times as much."""
+        place = rng.random() * self._bounds[-1]
+        return self._tracks[min(int(np.searchsorted(self._bounds, place, "right")), len(self._tracks) - 1)]
+
+
+def _weight(track: Track) -> float:
+    counts = OWN if track.about.own else MADE if track.about.made else HUMAN
+    return float(counts * np.sqrt(track.length))
