@@ -36,6 +36,7 @@ class Buffer:
         start: Its address.
         stop: One past its last byte.
         storage: Not kept alive; its number is not used again while this lives.
+        lane: Of the stream that it was made on, where it was made by computing.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Buffer:
     start: int
     stop: int
     storage: StorageWeakRef
+    lane: str = ""
 
     @property
     def alive(self) -> bool:
@@ -62,13 +64,13 @@ class Buffers:
     def __contains__(self, tensor: Tensor) -> bool:
         return StorageWeakRef(tensor.untyped_storage()).cdata in self._known or self._within(tensor) is not None
 
-    def add(self, tensor: Tensor, what: str, kind: Kind) -> Buffer:
+    def add(self, tensor: Tensor, what: str, kind: Kind, lane: str = "") -> Buffer:
         """Take a storage that was not seen before."""
         storage = tensor.untyped_storage()
         reference = StorageWeakRef(storage)
         start = storage.data_ptr()
         text = f"{what} {str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
-        buffer = Buffer(f"#{len(self._names)}", text, kind, start, start + storage.nbytes(), reference)
+        buffer = Buffer(f"#{len(self._names)}", text, kind, start, start + storage.nbytes(), reference, lane)
         self._known[reference.cdata] = buffer
         self._names[buffer.name] = buffer
         if kind is Kind.PAGE_LOCKED:
@@ -85,6 +87,10 @@ class Buffers:
         buffer = self.of(tensor)
         shift = tensor.untyped_storage().data_ptr() - buffer.start  # numpy may hand memory back as another storage
         return Access(buffer.name, tuple((a + shift, b + shift) for a, b in spans(tensor)), writes, fills)
+
+    def named(self, name: str) -> Buffer | None:
+        """Return the buffer that an `Access` calls so, if it is one."""
+        return self._names.get(name)
 
     def what(self, name: str) -> str:
         """Return what a person calls a buffer."""

@@ -58,6 +58,7 @@ class Logbook:
         self.waits: list[str] | None = None
         self.lanes = [COMPUTE, COPY, DEFAULT]
         self._buffers = Buffers()
+        self._lent: dict[str, Buffer] = {}  # to a stream that computes, by another that made it
         self._staging: list[tuple[str, Bytes, Bytes]] = []  # page-locked: name, memory, what was seen in it last
         self._events = 0
 
@@ -101,7 +102,7 @@ class Logbook:
         """Log an act that can be waited for, and return its number."""
         self._see_host_writes()
         self._events += 1
-        self.acts.append(Act(lane, name, accesses, tuple(after), self._events, within=tuple(self.ranges)))
+        self._do(Act(lane, name, accesses, tuple(after), self._events, within=tuple(self.ranges)))
         return self._events
 
     def wait(self, name: str, events: Sequence[int]) -> None:
@@ -115,12 +116,19 @@ class Logbook:
     def know(self, name: str, events: Sequence[int]) -> None:
         """Log that the host knows of events, without having waited."""
         self._see_host_writes()
-        self.acts.append(Act(HOST, name, after=tuple(events), within=tuple(self.ranges)))
+        self._do(Act(HOST, name, after=tuple(events), within=tuple(self.ranges)))
 
     def replayed(self, run: Run) -> None:
         """Log that a captured function has run, and has written its pool."""
         if size := sum(buffer.stop - buffer.start for buffer in run.made):
             self.event(self.lane, f"{REPLAY}{run.graph}", (Access(run.pool, ((0, size),), writes=True),))
+
+    def give_back(self) -> None:
+        """Log that memory which the program has let go of may be written again by the stream that made it."""
+        for buffer in [each for each in self._lent.values() if not each.alive]:
+            del self._lent[buffer.name]
+            everything = Access(buffer.name, ((0, buffer.stop - buffer.start),), writes=True)
+            self.acts.append(Act(buffer.lane, "reuse", (everything,)))
 
     def refuse_in_graph(self, name: str) -> None:
         """Complain if a captured function is running."""
@@ -142,7 +150,8 @@ class Logbook:
         on_host = sides == {False} or (not sides and launch.of_host)
         kind = Kind.HOST if on_host else Kind.DEVICE
         new = [tensor for tensor in launch.makes if tensor not in self._buffers]
-        made = [self._buffers.add(tensor, launch.name, kind) for tensor in new]
+        lane = HOST if on_host else self.lane
+        made = [self._buffers.add(tensor, launch.name, kind, lane) for tensor in new]
         accesses = (
             *(self.access(tensor) for tensor in launch.reads if self._buffers.of(tensor) in touched),
             *(self._buffers.access(tensor, writes=True, fills=launch.fills) for tensor in launch.writes),
@@ -151,8 +160,8 @@ class Logbook:
         if any(buffer.kind is Kind.PAGE_LOCKED for buffer in touched):
             self._see_host_writes()
         self._events += 1
-        lane, makes = HOST if on_host else self.lane, tuple(buffer.name for buffer in made)
-        self.acts.append(Act(lane, launch.name, accesses, (), self._events, makes, tuple(self.ranges)))
+        makes = tuple(buffer.name for buffer in made)
+        self._do(Act(lane, launch.name, accesses, (), self._events, makes, tuple(self.ranges)))
         if self.run is not None:
             self._hold(self.run, launch, accesses, made, on_host=on_host)
         if (launch.waits and not on_host) or (len(sides) > 1 and self._blocks(launch, touched)):
@@ -192,9 +201,21 @@ class Logbook:
         numbers = [each.numpy()[()] for each in launch.reads if not each.ndim and self.is_of_host(each)]  # by value
         run.launched.append(f"{launch.name} {launch.settings} {numbers} {places}")
 
+    def _do(self, act: Act) -> None:
+        """Log an act, and whose memory it works on; what a copy works on torch keeps for it (`record_stream`)."""
+        self.give_back()
+        self.acts.append(act)
+        if _computes(act.lane):
+            buffers = filter(None, (self._buffers.named(access.buffer) for access in act.accesses))
+            self._lent |= {each.name: each for each in buffers if _computes(each.lane) and each.lane != act.lane}
+
     def _see_host_writes(self) -> None:
         for name, memory, seen in self._staging:
             if written := changed(seen, memory):
                 access = Access(name, written, writes=True)
                 self.acts.append(Act(HOST, "host write", (access,), within=tuple(self.ranges)))
                 seen[:] = memory
+
+
+def _computes(lane: str) -> bool:
+    return bool(lane) and lane not in {HOST, DEFAULT} and not lane.endswith(COPY)

@@ -12,7 +12,8 @@ are logged as well. `order.faults` then says what could go wrong on a device tha
 
 What it finds besides: a captured function that reads back, branches on data, works on the host's memory, keeps what it
 made, or would do something else at a replay; an operation that mixes memory of host and device; graphs of two streams
-that work in one pool of memory, and may do so at the same time.
+that work in one pool of memory, and may do so at the same time; memory that is let go of while another stream than the
+one that made it may still be at work in it.
 
 All memory is the processor's, so where it would be is told by how it was made: `page_locked` memory, and what torch
 makes without a `device`, is the host's; all else is the device's. What the host writes to page-locked memory is found
@@ -63,6 +64,7 @@ class RecordingDevice:
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
+        self._log.give_back()
 
     @property
     def acts(self) -> list[Act]:

@@ -1,5 +1,6 @@
 """Windows side by side are heard as each alone, and in the right order on a GPU that encodes beside the steps."""
 
+import gc
 from dataclasses import replace
 from functools import cache
 
@@ -193,6 +194,22 @@ def test_a_device_that_fails_is_told_to_all_who_wait():
         with pytest.raises(CudaUnavailable):
             future.result(timeout=60)
     together.close()
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_weights_are_let_go_of_when_nothing_is_encoded_any_more(miniature, closed):
+    with RecordingDevice() as device:
+        together = CudaBatchRecognizer(miniature, Context.SHORT, EngineSettings(beam=1), device, slots=1)
+        transcribe(together, noise(3))
+        left = [Asked(window) for window in noise(2)]
+        assert together.slots.round(lambda: left.pop() if left else None)
+        if closed:
+            together.close()
+        del together
+        gc.collect()
+    found = device.faults()
+    assert bool(found) != closed
+    assert all(fault.startswith("'reuse' on ") for fault in found)
 
 
 @pytest.mark.parametrize("good", range(1, 9))

@@ -49,9 +49,10 @@ class Program:
 
 
 def recorded(run):
-    """Record a program, and return what is wrong with it."""
+    """Record a program, and return what is wrong with it; what it returns lives longer than it."""
     with RecordingDevice() as device:
-        run(device)
+        kept = run(device)
+    del kept
     return device.faults()
 
 
@@ -491,6 +492,32 @@ def test_graphs_that_make_nothing_share_nothing():
     assert not device.faults()
 
 
+@pytest.mark.parametrize("kept", ["", "order", "host", "life", "one stream"])
+def test_memory_that_is_let_go_of_is_its_streams_again(kept):
+    """Unless that stream comes behind what the other did, or the host has waited, or it is not let go of."""
+    held = []
+
+    def run(device):
+        other = device.beside("other")
+        with device.compute():
+            x, total = torch.ones(8, device=device.place), torch.zeros(8, device=device.place)
+        with (device if kept == "one stream" else other).compute(device.mark()):
+            total.add_(x)
+        held.append(total)
+        if kept == "order":
+            device.compute(other.mark()).__enter__()
+        if kept == "host":
+            device.finish()
+        if kept == "life":
+            held.append(x)
+
+    faults = recorded(run)
+    if kept:
+        assert not faults
+    else:
+        one(faults, "'reuse' on compute writes ones", "while 'add_' on other may still be reading bytes 0–32")
+
+
 def test_what_was_made_before_is_there_for_a_stream_beside():
     def run(device):
         with device.compute():
@@ -498,6 +525,7 @@ def test_what_was_made_before_is_there_for_a_stream_beside():
         other = device.beside("other")
         with other.compute():
             weights.sum()
+        return weights
 
     assert not recorded(run)
 
@@ -509,6 +537,7 @@ def test_what_was_made_since_is_not():
             weights = torch.ones(8, device=device.place)
         with other.compute():
             weights.sum()
+        return weights
 
     one(recorded(run), "'sum' on other reads ones", "while 'ones' on compute may still be writing")
 
@@ -557,6 +586,7 @@ def test_all_streams_have_ended_after_finish():
         device.finish()
         with device.compute():
             x.add_(1)
+        return x
 
     assert not recorded(run)
 
