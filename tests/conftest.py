@@ -7,6 +7,12 @@ import pytest
 from tests.sound_server import PROGRAMS, SoundServer, missing
 
 
+def pytest_collection_modifyitems(items):
+    """Let the files that take long begin first, so that at the end no worker waits for another."""
+    long = {item.path for item in items if item.get_closest_marker("long")}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture(params=sorted(PROGRAMS))
 def sound_server(request):
     """A sound server of the test's own, of each kind; this process is pointed to it."""

@@ -16,6 +16,8 @@ from engine.transcript.export import FORMATS
 from engine.whisper.driver import find_driver
 from tests.program import ROOT, Program, committed, cut_demo, is_listening, light_model, read_events
 
+pytestmark = pytest.mark.long
+
 CLIP_S = 10.0
 KEYS = {
     "state": {"state", "detail"},

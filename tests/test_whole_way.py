@@ -15,6 +15,7 @@ from tests.program import Program, committed, is_listening, light_model, plain
 from tests.sound_server import INTO_MICROPHONE
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.sound,
     pytest.mark.model,
     pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed"),

@@ -24,6 +24,8 @@ from tests.benchmarks.gpu_rows import Report, Row, table  # noqa: E402
 from tests.fake_gpu import fake_gpu  # noqa: E402
 from tests.whispers import folder  # noqa: E402
 
+pytestmark = pytest.mark.long
+
 ROWS = [
     ("a token", "ms", "≤ 0.25"),
     ("a token, 5 beams", "ms", ""),

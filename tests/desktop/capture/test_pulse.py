@@ -13,7 +13,7 @@ from engine.records import Interruption
 from tests.listener import Listener, is_heard, is_told, sound, where
 from tests.sound_server import until
 
-pytestmark = pytest.mark.sound
+pytestmark = [pytest.mark.long, pytest.mark.sound]
 
 REPEAT = int(os.environ.get("UNDERTEXT_REPEAT", "2"))
 TIME_ERROR_S = 0.15

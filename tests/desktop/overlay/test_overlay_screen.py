@@ -7,7 +7,7 @@ import pytest
 
 from tests.screen import screen, wait_for
 
-pytestmark = pytest.mark.screen
+pytestmark = [pytest.mark.long, pytest.mark.screen]
 HERE = Path(__file__).parent
 WHITE = "#ffffff"
 

@@ -28,6 +28,7 @@ TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "5" * 64}
 HEAD = "start --head --block --num-cpus 2 --port 0 --include-dashboard false --object-store-memory 83886080".split()
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed (./run cluster)"),
     pytest.mark.skipif(sys.platform == "win32", reason="it kills as Unix does"),
 ]

@@ -16,6 +16,7 @@ pytest.importorskip("triton", reason="triton is not installed (comes with torch 
 CHECKS = Path(__file__).parent / "interpreted_kernels.py"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)  # about a minute of one processor; the rest is for machines that share it
 def test_every_kernel_equals_its_twin_in_plain_torch():
     told = subprocess.run(

@@ -8,6 +8,8 @@ from engine.whisper.cuda.model.whisper import Whisper  # noqa: E402
 from tests.engine.whisper.cuda.comparison import CPU, LAYERS, compared_at_random, distance  # noqa: E402
 from tests.engine.whisper.cuda.published import POSITIONS, SHAPES, SMALL, checkpoint_of, random_model  # noqa: E402
 
+pytestmark = pytest.mark.long
+
 
 def cut():
     """Return the published shapes by their names; those that are one when their layers are cut, once."""
