@@ -141,6 +141,14 @@ ROOMS = (
     "engine.adapt.speakers",
     "engine.adapt.noises",
     "engine.adapt.items",
+    "engine.adapt.greedy",
+    "engine.adapt.teacher",
+    "engine.adapt.layers",
+    "engine.adapt.network",
+    "engine.adapt.lora",
+    "engine.adapt.losses",
+    "engine.adapt.shards",
+    "engine.adapt.training",
     "engine.adapt",
 )
 

@@ -1,0 +1,120 @@
+"""Several sounds written down side by side, always the likeliest token, under Whisper's own rules."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.whisper.cuda.decoding.rules import Marks, Rules
+from engine.whisper.cuda.model.whisper import Cache, Memory, Whisper
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """How a sound is written down.
+
+    Attributes:
+        told: What stands before the text: prompt and opening.
+        longest: So many tokens at most, the end among them.
+        timed: Whether the text carries time tokens.
+    """
+
+    told: tuple[int, ...]
+    longest: int
+    timed: bool
+
+
+class Greedy:
+    """Writes.
+
+    Args:
+        model: What writes.
+        marks: Its tokens that rules speak of.
+    """
+
+    def __init__(self, model: Whisper, marks: Marks) -> None:
+        self._model, self._end = model, marks.end
+        self._untimed, self._timed = (
+            Rules(marks, model.dims.vocabulary, model.device, timed=timed) for timed in (False, True)
+        )
+
+    def heard(self, spectra: Sequence[Tensor]) -> Memory:
+        """Return what the decoder may attend to of log-mel spectrograms [mels, 2 × positions], all of one length.
+
+        They are encoded one by one: what is in between is the most of what a model takes.
+        """
+        positions = spectra[0].shape[1] // 2
+        memory = self._model.memory(len(spectra), positions)
+        memory.lengths.fill_(positions)
+        for row, spectrum in enumerate(spectra):
+            states = self._model.encode(spectrum[None].to(self._model.device, self._model.dtype))
+            self._model.remember(states, window(memory, row))
+        return memory
+
+    def written(self, tasks: Sequence[Task], memory: Memory) -> list[tuple[int, ...]]:
+        """Return the text of each sound, with the end of text, if one came in time.
+
+        Args:
+            tasks: Of each sound; with its longest text it must fit into the decoder.
+            memory: From `heard`.
+        """
+        told = [len(task.told) for task in tasks]
+        begins = torch.tensor(told, device=self._model.device)
+        lasts = begins + torch.tensor([task.longest for task in tasks], device=begins.device)
+        timed = torch.tensor([task.timed for task in tasks], device=begins.device)
+        rows = torch.arange(len(tasks), device=begins.device)  # those that still write
+        tokens = self._told(tasks, int(lasts.max()))
+        cache = self._model.cache(len(tasks))
+        hidden, _ = self._model.read(tokens[:, : max(told)], torch.zeros_like(begins), cache, memory)
+        hidden, places = hidden[rows, begins - 1], begins - 1
+        cache = _cut(cache, tokens.shape[1])
+        while True:
+            chosen = self._chosen(self._model.logits(hidden), tokens[rows], places, begins[rows], timed[rows])
+            places = places + 1
+            tokens[rows, places] = chosen
+            writes = (chosen != self._end) & (places + 1 < lasts[rows])
+            if not writes.all():
+                rows, places = rows[writes], places[writes]
+                cache, memory = _kept(cache, memory, writes)
+            if not len(rows):
+                break
+            hidden, _ = self._model.step(tokens[rows, places], places, cache, memory)
+        return [self._text(row, len(task.told), task.longest) for row, task in zip(tokens.tolist(), tasks, strict=True)]
+
+    def _told(self, tasks: Sequence[Task], places: int) -> Tensor:
+        """Return int64 [sounds, places]: what each is told, and the end of text everywhere else."""
+        tokens = torch.full((len(tasks), places), self._end, device=self._model.device)
+        for row, task in enumerate(tasks):
+            tokens[row, : len(task.told)] = torch.tensor(task.told, device=tokens.device)
+        return tokens
+
+    def _chosen(self, logits: Tensor, tokens: Tensor, places: Tensor, begins: Tensor, timed: Tensor) -> Tensor:
+        """Return the likeliest token of each row, int64 [b]."""
+        chosen = self._untimed.masked(logits, tokens, places, begins).argmax(1)
+        if timed.any():
+            chosen = torch.where(timed, self._timed.masked(logits, tokens, places, begins).argmax(1), chosen)
+        return chosen
+
+    def _text(self, row: list[int], begin: int, longest: int) -> tuple[int, ...]:
+        written = row[begin : begin + longest]
+        return tuple(written[: written.index(self._end) + 1] if self._end in written else written)
+
+
+def window(memory: Memory, row: int) -> Memory:
+    """Return the memory of one sound, not copied."""
+    one = slice(row, row + 1)
+    return Memory(memory.keys[:, one], memory.values[:, one], memory.lengths[one])
+
+
+def _cut(cache: Cache, places: int) -> Cache:
+    """Return the first places of a cache, not copied: the others would be attended to in vain."""
+    return Cache(cache.keys[:, :, :, :places], cache.values[:, :, :, :places])
+
+
+def _kept(cache: Cache, memory: Memory, rows: Tensor) -> tuple[Cache, Memory]:
+    """Return the rows that bool [b] says."""
+    return (
+        Cache(cache.keys[:, rows], cache.values[:, rows]),
+        Memory(memory.keys[:, rows], memory.values[:, rows], memory.lengths[rows]),
+    )

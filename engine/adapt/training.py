@@ -1,0 +1,218 @@
+"""A step of the training: what the original makes of some items, how far the student is from it, and a little nearer.
+
+Everything that chance or time could change is an argument: the items, and how much of the run is over. What a step
+leaves behind is its state, tensors and numbers; restored, the run goes on as if it had never stopped.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+from torch import Tensor, nn
+
+from engine.adapt.losses import Judge
+from engine.adapt.network import Network, named
+from engine.adapt.records import Item
+from engine.adapt.teacher import Original, Target, spectrum
+
+BETAS = (0.9, 0.98)  # as Whisper was trained (Radford et al., 2022, appendix F)
+EPS = 1e-6  # the same
+FIRST_SCALE = 2.0**12  # of the loss in float16; it is doubled or halved as it goes
+_SCALER = {"scale": "scale", "growth": "_growth_tracker"}  # names of a state's numbers, and the scaler's for them
+_FIRST, _SECOND, _WEIGHTS = "first/", "second/", "weights/"  # what the names of a state's tensors begin with
+
+
+class Mixed(StrEnum):
+    """In which floats a step computes; weights and moments are float32 whichever it is."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"  # with its loss scaled, so that small gradients are not lost
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The same, as torch calls it."""
+        found: torch.dtype = getattr(torch, self.value)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to train.
+
+    Attributes:
+        rate: Learning rate at its highest.
+        warm_up: Steps until it is reached.
+        decay: Weight decay of matrices.
+        most: Gradients are no longer than this, all together.
+        attention: What a nat of attention counts, beside one of words.
+        at_once: Items whose gradients are computed at a time; more of a step are added up.
+        mixed: In which floats.
+        frugal: Whether what layers computed is computed again on the way back, and not held.
+    """
+
+    rate: float = 1e-4
+    warm_up: int = 20
+    decay: float = 0.0
+    most: float = 1.0
+    attention: float = 0.5
+    at_once: int = 8
+    mixed: Mixed = Mixed.FLOAT32
+    frugal: bool = False
+
+    def rate_at(self, step: int, done: float) -> float:
+        """Return the learning rate: it climbs for some steps, and falls with the run, to nothing at its end.
+
+        Args:
+            step: How many were made before.
+            done: Share of the run that is over, 0…1; of its steps or of its time.
+        """
+        return self.rate * min(1.0, (step + 1) / self.warm_up) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a step was like.
+
+    Attributes:
+        step: How many have been made.
+        words: Divergence from the original's words, in nats a token.
+        silence: The same where nobody speaks.
+        attention: Divergence from the original's attention, in nats a token and head.
+        norm: Length of the gradient before it was cut.
+        rate: Learning rate.
+        dropped: Items that the original had nothing to teach of.
+        skipped: Whether nothing was changed, because a gradient was no number.
+    """
+
+    step: int
+    words: float
+    silence: float
+    attention: float
+    norm: float
+    rate: float
+    dropped: int
+    skipped: bool
+
+
+class Training:
+    """A student, and what it takes to make it better.
+
+    Args:
+        student: Whose parameters change, as far as they want a gradient.
+        original: What it learns from.
+        options: How.
+
+    Attributes:
+        made: Steps so far.
+    """
+
+    def __init__(self, student: Network, original: Original, options: Options) -> None:
+        self.student, self._original, self._options = student, original, options
+        student.frugal = options.frugal
+        self.made = 0
+        self._judge = Judge(original.embeddings, original.no_speech)
+        self._trained = {name: each for name, each in named(student) if each.requires_grad}
+        matrices = [each for each in self._trained.values() if each.dim() > 1]
+        others = [each for each in self._trained.values() if each.dim() <= 1]
+        groups = [{"params": matrices, "weight_decay": options.decay}, {"params": others, "weight_decay": 0.0}]
+        self._optimizer = torch.optim.AdamW(groups, lr=0.0, betas=BETAS, eps=EPS, fused=True)
+        self._device = matrices[0].device
+        scaled = options.mixed is Mixed.FLOAT16
+        self._scaler = torch.amp.GradScaler(self._device.type, init_scale=FIRST_SCALE, enabled=scaled)
+
+    def step(self, items: Sequence[Item], done: float = 0.0) -> Figures:
+        """Make the student a little better.
+
+        Args:
+            items: What it learns from, all counting alike.
+            done: Share of the run that is over, 0…1.
+        """
+        sums, dropped = torch.zeros(3), 0
+        self._optimizer.zero_grad()
+        for first in range(0, len(items), self._options.at_once):
+            group = items[first : first + self._options.at_once]
+            taught = [
+                (item, target) for item, target in zip(group, self._original.targets(group), strict=True) if target
+            ]
+            dropped += len(group) - len(taught)
+            if taught:
+                sums += self._learned(taught, len(items))
+        rate = self._options.rate_at(self.made, done)
+        norm = self._moved(rate)
+        spoken = sum(item.spoken for item in items)
+        words, silence, attention = sums.tolist()
+        return Figures(
+            self.made,
+            words / max(1, spoken - dropped),
+            silence / max(1, len(items) - spoken),
+            attention / max(1, spoken - dropped),
+            norm,
+            rate,
+            dropped,
+            not math.isfinite(norm),
+        )
+
+    def _learned(self, taught: Sequence[tuple[Item, Target]], of: int) -> Tensor:
+        """Add up the gradients of items that are seen at once, and return their losses [3]."""
+        dims = self.student.dims
+        spectra = [spectrum(item.heard, item.positions, dims.mels).to(self._device) for item, _ in taught]
+        texts = [torch.tensor(target.tokens, device=self._device) for _, target in taught]
+        mixed = self._options.mixed
+        with torch.autocast(self._device.type, mixed.dtype) if mixed is not Mixed.FLOAT32 else nullcontext():
+            reading = self.student(spectra, texts)
+        loss = self._judge.loss(reading, [target for _, target in taught])
+        whole = loss.words + loss.silence + self._options.attention * loss.attention
+        self._scaler.scale(whole / of).backward()
+        return torch.stack([loss.words, loss.silence, loss.attention]).detach().cpu()
+
+    def _moved(self, rate: float) -> float:
+        """Change the weights by their gradients, unless one is no number, and return the gradients' length."""
+        self.made += 1
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._scaler.unscale_(self._optimizer)
+        norm = float(nn.utils.clip_grad_norm_(self._trained.values(), self._options.most))
+        if self._scaler.is_enabled():
+            self._scaler.step(self._optimizer)
+            self._scaler.update()
+        elif math.isfinite(norm):
+            self._optimizer.step()
+        return norm
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """Return everything the next step depends on: tensors, not copied, and numbers."""
+        tensors, steps = {}, 0.0
+        for name, parameter in self._trained.items():
+            tensors[_WEIGHTS + name] = parameter.detach()
+            if moments := self._optimizer.state.get(parameter):
+                tensors[_FIRST + name], tensors[_SECOND + name] = moments["exp_avg"], moments["exp_avg_sq"]
+                steps = float(moments["step"])
+        scaler = self._scaler.state_dict()
+        numbers = {"made": self.made, "updates": steps}
+        return tensors, numbers | {name: float(scaler[key]) for name, key in _SCALER.items() if key in scaler}
+
+    @torch.no_grad()
+    def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, float]) -> None:
+        """Take a state on, which `state` of a run with the same model and options has returned.
+
+        Raises:
+            KeyError: It is that of another model.
+        """
+        self.made = int(numbers["made"])
+        for name, parameter in self._trained.items():
+            parameter.copy_(tensors[_WEIGHTS + name])
+            if _FIRST + name in tensors:
+                first, second = torch.empty_like(parameter), torch.empty_like(parameter)
+                self._optimizer.state[parameter] = {
+                    "step": torch.tensor(numbers["updates"], device=parameter.device),
+                    "exp_avg": first.copy_(tensors[_FIRST + name]),
+                    "exp_avg_sq": second.copy_(tensors[_SECOND + name]),
+                }
+        if self._scaler.is_enabled():
+            self._scaler.load_state_dict(
+                self._scaler.state_dict() | {_SCALER[n]: v for n, v in numbers.items() if n in _SCALER}
+            )
