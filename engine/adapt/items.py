@@ -4,10 +4,9 @@ The same seed and index give the same item on any machine with the same library,
 is resumed goes on as if it had never ended. What comes how often is the table `RECIPE`.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 
 import numpy as np
 
@@ -22,7 +21,6 @@ from engine.records import Samples
 from engine.units import SAMPLES_PER_POSITION, WINDOW_S, samples
 
 LONGEST = samples(WINDOW_S)
-EMPTY = np.empty(0, np.float32)
 
 
 class What(StrEnum):
@@ -56,15 +54,13 @@ class Recipe:
         prompted: Items without speech that have a prompt.
     """
 
-    shares: Mapping[What, float] = MappingProxyType(
-        {
-            What.WHOLE: 0.26,
-            What.CUT: 0.26,
-            What.INSIDE: 0.18,
-            What.FULL: 0.05,
-            What.TRAILING: 0.1,
-            What.NOBODY: 0.15,
-        }
+    shares: tuple[tuple[What, float], ...] = (
+        (What.WHOLE, 0.26),
+        (What.CUT, 0.26),
+        (What.INSIDE, 0.18),
+        (What.FULL, 0.05),
+        (What.TRAILING, 0.1),
+        (What.NOBODY, 0.15),
     )
     timed: float = 0.3
     padded: float = 0.1
@@ -75,11 +71,16 @@ class Recipe:
     prompted: float = 0.35
 
     def __post_init__(self) -> None:
-        if abs(sum(self.shares.values()) - 1) > 1e-6:
-            raise ValueError(f"the shares add up to {sum(self.shares.values())}, not to 1")
+        whole = sum(share for _, share in self.shares)
+        if abs(whole - 1) > 1e-6:
+            raise ValueError(f"the shares add up to {whole:g}, not to 1")
 
 
 RECIPE = Recipe()
+
+
+def _empty() -> Samples:
+    return np.empty(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +88,14 @@ class _Sound:
     """What is drawn before it is degraded; `tail` is what is heard behind `clean`, where the original hears silence."""
 
     clean: Samples
-    before: Samples = EMPTY
-    tail: Samples = EMPTY
+    before: Samples = field(default_factory=_empty)
+    tail: Samples = field(default_factory=_empty)
     prompt: str = ""
     spoken: bool = True
     language: str | None = None
+
+
+Draw = Callable[[np.random.Generator], _Sound]
 
 
 class Items:
@@ -109,7 +113,7 @@ class Items:
         self._noises = Noises(library.of(Kind.NOISE, Kind.MUSIC, Kind.BABBLE), speech)
         self._languages = sorted({track.about.language for track in speech if writer(track.about.language)}) or ["en"]
         self._seed, self._recipe = seed, recipe
-        self._ways: dict[What, Callable[[np.random.Generator], _Sound]] = {
+        self._ways: dict[What, Draw] = {
             What.WHOLE: self._whole,
             What.CUT: self._cut,
             What.INSIDE: self._inside,
@@ -153,9 +157,10 @@ class Items:
         return np.random.default_rng([self._seed, index])
 
     def _kind(self, rng: np.random.Generator) -> What:
-        shares = self._recipe.shares
-        bounds = np.cumsum(list(shares.values()))
-        return list(shares)[min(int(np.searchsorted(bounds, rng.random(), "right")), len(bounds) - 1)]
+        kinds, shares = zip(*self._recipe.shares, strict=True)
+        place = int(np.searchsorted(np.cumsum(shares), rng.random(), "right"))
+        found: What = kinds[min(place, len(kinds) - 1)]
+        return found
 
     def _positions(self, rng: np.random.Generator, length: int) -> int:
         usual = rng.random() < self._recipe.usual

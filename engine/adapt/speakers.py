@@ -10,7 +10,7 @@ from engine.adapt.tracks import Track
 from engine.records import Samples
 from engine.units import samples
 
-OWN, HUMAN, MADE = 4.0, 2.0, 1.0  # what a track counts: the user's own most, a synthesiser's least
+OWN, HUMAN, MADE = 8.0, 4.0, 1.0  # what a track counts: the user's own most, a synthesiser's least
 LEVELS_DB = (-32.0, -16.0)
 PAUSES_S = (0.05, 1.2)
 TWO_VOICES = 0.2

@@ -34,7 +34,7 @@ def hiss(length):
 
 
 WAYS = {
-    "room": lambda sound, rng: degrade.in_room(sound, rng),
+    "room": degrade.in_room,
     "band": lambda sound, rng: degrade.in_band(sound, rng.uniform(50, 400), rng.uniform(2800, 6500)),
     "noise": lambda sound, rng: degrade.with_noise(sound, hiss(len(sound)), rng.uniform(0, 30)),
     "telephone": lambda sound, rng: mu_law(sound),
