@@ -27,6 +27,8 @@ from engine.units import samples
 from tests.program import ALL_IN_S, ROOT, UNDERTEXT, Program, light_model, plain
 from tests.sound_server import until
 
+pytestmark = pytest.mark.long
+
 SAID = (DEMO_CLIP.parent / "demo.txt").read_text(encoding="utf-8")
 
 
@@ -168,7 +170,7 @@ def finished_takes(program):
 @pytest.mark.parametrize("number", ["SIGKILL", "SIGINT"])
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 def test_what_is_finished_when_it_is_ended_is_not_heard_again(program, model, tmp_path, number):
-    talk = spoken(tmp_path / "talk.wav", 30, times=10)
+    talk = spoken(tmp_path / "talk.wav", 30, times=6)
     words = ("transcribe", talk, "--model", model, "--threads", "1", "--format", "json")
     with subprocess.Popen(
         [UNDERTEXT, *map(str, words)], cwd=ROOT, env=program.env(), stderr=subprocess.PIPE, encoding="utf-8"
