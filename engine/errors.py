@@ -5,6 +5,7 @@
     ├── ModelError          ModelMissing · ModelCorrupt · ModelTooLarge · DownloadFailed
     ├── DeviceError         CudaUnavailable · OutOfMemory · ClusterUnavailable · WorkerLost
     ├── TranscriptError     JournalCorrupt · DiskFull · SessionUnknown
+    ├── AdaptationError
     └── SettingsError
 
 The message is for the log and names things exactly; `hint` tells the person what to do, in one sentence.
@@ -104,6 +105,10 @@ class DiskFull(TranscriptError):
 
 class SessionUnknown(TranscriptError):
     """No session of that name."""
+
+
+class AdaptationError(EngineError):
+    """A model cannot be adapted: nothing to hear, no room, a state that is no use."""
 
 
 class SettingsError(EngineError):

@@ -58,6 +58,36 @@ def new_folder(parent: Path, name: str) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def put_folder(fresh: Path, target: Path) -> None:
+    """Move a finished folder of `new_folder`'s to its place; what stands there is deleted.
+
+    Its files are on the disk before its name is.
+
+    Raises:
+        OSError: It cannot be moved; then what stood there stands.
+    """
+    for path in (*fresh.rglob("*"), fresh):
+        _sync(path)
+    with new_folder(target.parent, target.name) as aside:
+        if target.exists():
+            target.rename(aside / target.name)
+        try:
+            fresh.rename(target)
+        except OSError:
+            if (aside / target.name).exists():
+                (aside / target.name).rename(target)
+            raise
+    sync_folder(target.parent)
+
+
+def _sync(path: Path) -> None:
+    if path.is_dir():
+        sync_folder(path)
+    else:
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+
+
 @contextmanager
 def exclusive(path: Path) -> Iterator[bool]:
     """Hold a lock file for the length of a block; yield whether it was free. A killed process frees it."""

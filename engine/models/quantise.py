@@ -6,14 +6,13 @@ positions, norms and biases stay as they are. A model written here computes exac
 does, from half the bytes.
 """
 
-import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.whisper.model_bin import DTYPES, VERSION, Variable, exactly, header, packed, read_index
+from engine.whisper.model_bin import DTYPES, Variable, beginning, ending, exactly, header, read_index
 
 _INT8, _FLOATS = 1, (0, 4)
 
@@ -31,12 +30,10 @@ def quantise(source: BinaryIO, target: BinaryIO) -> None:
     """
     index = read_index(source)
     scales = sum(_quantisable(variable) for variable in index.variables)
-    target.write(struct.pack("<I", VERSION) + packed("WhisperSpec"))
-    target.write(struct.pack("<II", index.revision, len(index.variables) + scales))
+    target.write(beginning(index.revision, len(index.variables) + scales))
     for variable in index.variables:
         target.writelines(_rewritten(source, variable))
-    target.write(struct.pack("<I", len(index.aliases)))
-    target.writelines(packed(alias) + packed(name) for alias, name in index.aliases)
+    target.write(ending(index.aliases))
 
 
 def _quantisable(variable: Variable) -> bool:

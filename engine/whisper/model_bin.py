@@ -114,6 +114,16 @@ class _Joined(io.RawIOBase):
         super().close()
 
 
+def beginning(revision: int, count: int) -> bytes:
+    """Return what stands before the entries of a model of so many."""
+    return struct.pack("<I", VERSION) + packed("WhisperSpec") + struct.pack("<II", revision, count)
+
+
+def ending(aliases: Sequence[tuple[str, str]]) -> bytes:
+    """Return what stands behind them."""
+    return struct.pack("<I", len(aliases)) + b"".join(packed(alias) + packed(name) for alias, name in aliases)
+
+
 def header(name: str, shape: tuple[int, ...], type_id: int, length: int) -> bytes:
     """Return what stands before the bytes of an entry."""
     return packed(name) + struct.pack(f"<B{len(shape)}IBI", len(shape), *shape, type_id, length)
