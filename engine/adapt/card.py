@@ -1,0 +1,162 @@
+"""The model card: what the model is, what it was made of and how, and what was measured of it.
+
+The head is YAML as the hub of models reads it (https://huggingface.co/docs/hub/model-cards).
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from engine.adapt.measure import Row
+
+_COLUMNS = ("model, shown", "word errors", "loops", "words over none", "cut off: agrees", "CPU of a window")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Something that was heard.
+
+    Attributes:
+        name: Of a package, a program or a folder.
+        kind: Such as "speech" or "music".
+        licence: SPDX identifier, or what else is known.
+        sound_s: How much of it there is; 0 for a synthesiser, which has no end.
+    """
+
+    name: str
+    kind: str
+    licence: str
+    sound_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The model that was adapted.
+
+    Attributes:
+        name: As the person gave it.
+        sha256: Of its `model.bin`.
+        repository: On the hub; empty if it is not known.
+        revision: The same.
+        licence: SPDX identifier; empty if it is not known.
+        english_only: Whether it knows no other language.
+    """
+
+    name: str
+    sha256: str
+    repository: str = ""
+    revision: str = ""
+    licence: str = ""
+    english_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """How a model was made.
+
+    Attributes:
+        base: What it was made of.
+        command: What makes it again.
+        sources: What was heard.
+        settings: Steps, seed and everything else that was chosen, by name.
+        share: Of the new weights in the average.
+        versions: Of the programs, by name.
+        held_out: How many clips were measured, and the seconds of them.
+        rows: The table.
+    """
+
+    base: Base
+    command: str
+    sources: Sequence[Source]
+    settings: Mapping[str, object]
+    share: float
+    versions: Mapping[str, str]
+    held_out: tuple[int, float] = (0, 0.0)
+    rows: Sequence[Row] = field(default=())
+
+
+def card(name: str, making: Making) -> str:
+    """Return the card of a model as Markdown.
+
+    Args:
+        name: Of the model.
+        making: How it was made.
+    """
+    return "\n\n".join(["\n".join(_head(making.base)), f"# {name}", *_about(making), *_measured(making)]) + "\n"
+
+
+def _head(base: Base) -> Iterator[str]:
+    yield "---"
+    yield f"license: {base.licence.lower() or 'other'}"
+    yield f"language: {'en' if base.english_only else 'multilingual'}"
+    if base.repository:
+        yield f"base_model: {base.repository}"
+    yield "library_name: ctranslate2"
+    yield "pipeline_tag: automatic-speech-recognition"
+    yield "tags: [audio, automatic-speech-recognition, whisper, faster-whisper, ctranslate2, streaming]"
+    yield "---"
+
+
+def _about(making: Making) -> Iterator[str]:
+    base = making.base
+    yield (
+        f"Whisper {base.name}, made fit for live captions by `undertext adapt`: its encoder may be shown the sound and "
+        "half a second of silence, where the original wants 30 s. The original was its teacher; no transcript was used."
+    )
+    yield "`model.bin` is int8; `float16/` holds the same before it was rounded. Made again by:"
+    yield f"    {making.command}"
+    source = f"{base.repository} at {base.revision}" if base.repository else "a folder"
+    yield _table(
+        ("", ""),
+        [
+            ("base model", f"{base.name}, {source}"),
+            ("SHA-256 of its model.bin", base.sha256),
+            *((name, str(value)) for name, value in making.settings.items()),
+            ("share of the new weights in the average", f"{making.share:g}"),
+            *making.versions.items(),
+        ],
+    )
+    yield "## What it heard"
+    rows = [(each.name, each.kind, each.licence, _hours(each.sound_s)) for each in making.sources]
+    yield _table(("source", "kind", "licence", "how much"), rows)
+    yield (
+        "Each item is made fresh of these: noise, rooms, narrow band, gain and codecs are laid over what the student "
+        "hears, and not over what the teacher hears."
+    )
+
+
+def _measured(making: Making) -> Iterator[str]:
+    if not making.rows:
+        yield "Nothing was measured."
+        return
+    clips, length_s = making.held_out
+    yield "## Before and after"
+    yield (
+        f"Measured by the command itself on {clips} clips ({length_s / 60:.0f} min) that were held out, on the processor, "
+        "int8, greedy, one thread. `30 s` is padded, `+1 s` the sound and 1 s of silence. Words count without case and "
+        "punctuation, and nothing else is normalised. Loops: texts that go round in circles. Words over none: written "
+        "where nobody speaks. Cut off: clips that end after a few seconds, whose words but the last begin the whole's."
+    )
+    yield _table(_COLUMNS, [_cells(row) for row in making.rows])
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    rate = "–" if row.error_rate is None else f"{row.error_rate:.1f} % of {row.words}"
+    agreed = f"{100 * sum(row.agreed) / len(row.agreed):.0f} % of {len(row.agreed)}" if row.agreed else "–"
+    window = f"{sorted(row.window_ms)[len(row.window_ms) // 2]:.0f} ms" if row.window_ms else "–"
+    return f"{row.model}, {row.context}", rate, str(row.loops), str(row.phantoms), agreed, window
+
+
+def _hours(sound_s: float) -> str:
+    return f"{sound_s / 3600:.1f} h" if sound_s else "as much as is asked for"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def noted(base: Base, settings: Mapping[str, object]) -> dict[str, object]:
+    """Return what stands of it in `undertext.json`, for programs."""
+    found: dict[str, object] = {"adapted_from": {"model": base.name, "sha256": base.sha256}}
+    return json.loads(json.dumps(found | {"settings": dict(settings)}))
