@@ -3,6 +3,7 @@
     models/          downloaded and prepared models (see `engine.models.store`)
     transcripts/     the journals
     recordings/      what is finished of whole recordings (see `engine.recordings.ledger`)
+    adaptations/     what adaptations hear, and how far they are (see `engine.adapt`)
     logs/
     settings.json
 
@@ -44,6 +45,11 @@ def transcripts() -> Path:
 def recordings() -> Path:
     """Return the folder of what is known of recordings on their way; raises as `home`."""
     return _private(home() / "recordings")
+
+
+def adaptations() -> Path:
+    """Return the folder of what adaptations hear and how far they are; raises as `home`."""
+    return _private(home() / "adaptations")
 
 
 def logs() -> Path:

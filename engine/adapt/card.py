@@ -3,30 +3,21 @@
 The head is YAML as the hub of models reads it (https://huggingface.co/docs/hub/model-cards).
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from engine.adapt.library import Credit
 from engine.adapt.measure import Row
 
 _COLUMNS = ("model, shown", "word errors", "loops", "words over none", "cut off: agrees", "CPU of a window")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Something that was heard.
-
-    Attributes:
-        name: Of a package, a program or a folder.
-        kind: Such as "speech" or "music".
-        licence: SPDX identifier, or what else is known.
-        sound_s: How much of it there is; 0 for a synthesiser, which has no end.
-    """
-
-    name: str
-    kind: str
-    licence: str
-    sound_s: float = 0.0
+_HOW = (
+    "On the processor, int8, greedy, one thread. `30 s` is padded, `+1 s` the sound and 1 s of silence. Words count "
+    "without case and punctuation, and nothing else is normalised. Loops: texts that go round in circles. Words over "
+    "none: written where nobody speaks. Cut off: clips that end after a few seconds, whose words but the last begin "
+    "the whole's."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +58,7 @@ class Making:
 
     base: Base
     command: str
-    sources: Sequence[Source]
+    sources: Sequence[Credit]
     settings: Mapping[str, object]
     share: float
     versions: Mapping[str, str]
@@ -117,8 +108,8 @@ def _about(making: Making) -> Iterator[str]:
         ],
     )
     yield "## What it heard"
-    rows = [(each.name, each.kind, each.licence, _hours(each.sound_s)) for each in making.sources]
-    yield _table(("source", "kind", "licence", "how much"), rows)
+    rows = [(each.source, each.kind.value, each.licence, each.credit, f"{each.hours:.1f} h") for each in making.sources]
+    yield _table(("source", "kind", "licence", "credit", "how much"), rows)
     yield (
         "Each item is made fresh of these: noise, rooms, narrow band, gain and codecs are laid over what the student "
         "hears, and not over what the teacher hears."
@@ -131,12 +122,7 @@ def _measured(making: Making) -> Iterator[str]:
         return
     clips, length_s = making.held_out
     yield "## Before and after"
-    yield (
-        f"Measured by the command itself on {clips} clips ({length_s / 60:.0f} min) that were held out, on the processor, "
-        "int8, greedy, one thread. `30 s` is padded, `+1 s` the sound and 1 s of silence. Words count without case and "
-        "punctuation, and nothing else is normalised. Loops: texts that go round in circles. Words over none: written "
-        "where nobody speaks. Cut off: clips that end after a few seconds, whose words but the last begin the whole's."
-    )
+    yield f"Measured by the command itself on {clips} clips ({length_s / 60:.0f} min) that were held out. {_HOW}"
     yield _table(_COLUMNS, [_cells(row) for row in making.rows])
 
 
@@ -147,10 +133,6 @@ def _cells(row: Row) -> tuple[str, ...]:
     return f"{row.model}, {row.context}", rate, str(row.loops), str(row.phantoms), agreed, window
 
 
-def _hours(sound_s: float) -> str:
-    return f"{sound_s / 3600:.1f} h" if sound_s else "as much as is asked for"
-
-
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
@@ -158,5 +140,4 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def noted(base: Base, settings: Mapping[str, object]) -> dict[str, object]:
     """Return what stands of it in `undertext.json`, for programs."""
-    found: dict[str, object] = {"adapted_from": {"model": base.name, "sha256": base.sha256}}
-    return json.loads(json.dumps(found | {"settings": dict(settings)}))
+    return {"adapted_from": {"model": base.name, "sha256": base.sha256}, "settings": dict(settings)}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.adapt.library import Clip
 from engine.records import Samples, Window
 from engine.settings import CPU, EngineSettings
 from engine.speech.certainty import plain
@@ -23,21 +24,6 @@ CUTS_S = (2.0, 3.5, 5.0)  # where clips are cut off, if at least a second more i
 
 
 MARGINS_S = (0.0, 0.5, 1.0, 2.0)  # of silence behind the sound
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """A sound, and what is said in it.
-
-    Attributes:
-        samples: At most 30 s.
-        text: Empty where nobody speaks.
-        language: ISO 639-1.
-    """
-
-    samples: Samples
-    text: str
-    language: str = "en"
 
 
 @dataclass(slots=True)
@@ -117,15 +103,15 @@ def judged(row: Row, hear: Hear, clips: Iterable[Clip]) -> Row:
         return words
 
     for clip in clips:
-        words = heard(clip.samples, clip.language)
+        words = heard(clip.sound, clip.language)
         if not clip.text:
             row.phantoms += len(words)
             continue
         errors, said = word_errors(clip.text, "".join(words))
         row.errors, row.words = row.errors + errors, row.words + said
         for cut in map(samples, CUTS_S):
-            if len(clip.samples) >= cut + samples(1):
-                row.agreed.append(agrees(heard(clip.samples[:cut], clip.language), words))
+            if len(clip.sound) >= cut + samples(1):
+                row.agreed.append(agrees(heard(clip.sound[:cut], clip.language), words))
     return row
 
 

@@ -1,15 +1,17 @@
 import re
 
 import pytest
+from engine.adapt.library import Credit
+from engine.adapt.sources import Kind
 
-from engine.adapt.card import Base, Making, Source, card, noted
+from engine.adapt.card import Base, Making, card, noted
 from engine.adapt.measure import Row
 
 BASE = Base("tiny.en", "ab" * 32, "Systran/faster-whisper-tiny.en", "0d3d", "MIT", english_only=True)
 MAKING = Making(
     base=BASE,
     command="undertext adapt tiny.en --out mine --steps 500",
-    sources=[Source("flite", "speech", "MIT-CMU"), Source("music | effects", "music", "CC-BY-SA-3.0", 5400.0)],
+    sources=[Credit("music | effects", Kind.MUSIC, "CC-BY-SA-3.0", "Somebody", 1.5)],
     settings={"steps": 500, "seed": 7},
     share=0.8,
     versions={"torch": "2.13.0"},
@@ -50,8 +52,7 @@ def test_a_folder_of_ones_own_names_no_repository_and_no_licence():
         "| seed | 7 |",
         "| torch | 2.13.0 |",
         "| share of the new weights in the average | 0.8 |",
-        "| flite | speech | MIT-CMU | as much as is asked for |",
-        "| music \\| effects | music | CC-BY-SA-3.0 | 1.5 h |",
+        "| music \\| effects | music | CC-BY-SA-3.0 | Somebody | 1.5 h |",
         "37 clips (4 min)",
         "| before, 30 s | 7.0 % of 100 | 0 | 0 | 50 % of 2 | 400 ms |",
         "| after, +1 s | – | 0 | 0 | – | – |",

@@ -1,11 +1,12 @@
 import jiwer
 import numpy as np
 import pytest
+from engine.adapt.library import Clip
 from hypothesis import given
 from hypothesis import strategies as st
 
 from desktop.known_speech import known_speech
-from engine.adapt.measure import CUTS_S, Clip, Row, agrees, judged, loops, plain_words, table, word_errors
+from engine.adapt.measure import CUTS_S, Row, agrees, judged, loops, plain_words, table, word_errors
 from engine.units import samples
 from tests import material
 
@@ -43,7 +44,7 @@ def test_a_text_in_circles_is_a_loop():
 
 def test_a_row_counts_words_loops_phantoms_and_cuts():
     texts = iter([["One", " two", " three"], ["One"], ["Two", " and"], ["One", " two"], ["so"] * 9])
-    clips = [Clip(SIX_S, "one, two: four!"), Clip(SIX_S, "")]
+    clips = [Clip(SIX_S, "one, two: four!", "", "en"), Clip(SIX_S, "", "", "")]
     row = judged(Row("before", "30 s"), lambda _sound, _language: next(texts), clips)
     assert (row.errors, row.words, row.error_rate) == (1, 3, pytest.approx(33.3, abs=0.1))
     assert row.agreed == [True, False, True]
@@ -52,7 +53,11 @@ def test_a_row_counts_words_loops_phantoms_and_cuts():
 
 def test_clips_are_cut_off_where_more_is_said():
     heard = []
-    judged(Row("", ""), lambda sound, _language: heard.append(len(sound)) or [], [Clip(SIX_S[: samples(4.6)], "x")])
+    judged(
+        Row("", ""),
+        lambda sound, _language: heard.append(len(sound)) or [],
+        [Clip(SIX_S[: samples(4.6)], "x", "", "en")],
+    )
     assert heard == [samples(4.6), *map(samples, CUTS_S[:2])]
 
 
@@ -62,7 +67,7 @@ def test_nothing_said_has_no_error_rate():
 
 def test_a_real_model_is_measured_padded_and_shown_little():
     folder, speech = material.engine("live").installed.path, known_speech()
-    rows = list(table(folder, folder, [Clip(speech.samples, speech.text)]))
+    rows = list(table(folder, folder, [Clip(speech.samples, speech.text, "", "en")]))
     assert [row.context for row in rows] == ["30 s", "+1 s", "30 s", "+0 s", "+0.5 s", "+1 s", "+2 s"]
     assert [row.errors for row in rows if row.context != "+0 s"] == [0] * 6
     assert rows[0].words == len(plain_words(speech.text))

@@ -1,0 +1,268 @@
+"""An adaptation as a whole: what is wanted → original, sounds and a forecast → steps → the folder with its card."""
+
+import json
+import platform
+import shlex
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.adapt.card import Base, Making, card, noted
+from engine.adapt.float_model import FloatModel, find_float_model
+from engine.adapt.forecast import Plan, free_memory, gigabytes, kept_bytes, left_bytes, refuse_too_large
+from engine.adapt.items import Items
+from engine.adapt.library import Clip, Library, Report, gather
+from engine.adapt.measure import Row, table
+from engine.adapt.network import named, trainable
+from engine.adapt.records import Item
+from engine.adapt.run import Goal, Progress, Watch, run
+from engine.adapt.saving import SHARE, refuse_foreign, save
+from engine.adapt.sources import SOURCES
+from engine.adapt.state import Work
+from engine.adapt.teacher import Original
+from engine.adapt.training import Mixed, Options, Training
+from engine.adapt.voices import VOICES
+from engine.errors import AdaptationError, CudaUnavailable
+from engine.models.store import Store
+from engine.settings import CPU, CUDA
+from engine.units import seconds
+from engine.whisper.cuda.device.presence import cuda_problem
+from engine.whisper.cuda.model.budget import left_alone
+from engine.whisper.cuda.model.weights import read_checkpoint
+from engine.whisper.tokenizer import Tokenizer
+
+SPOKEN, SILENT = 40, 20  # clips that are measured, at most; windows of seven contexts, and cut off besides
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is wanted.
+
+    Attributes:
+        model: Name or folder of the original.
+        out: The folder that is to be left.
+        home: Where sounds and states are kept.
+        goal: When it is over.
+        audio: Folders of the person's own.
+        work: Where the state of this run is kept; None for a folder below `home` that the order itself names.
+        seed: Of the items.
+        device: One of `engine.settings.DEVICES`.
+        plan: What costs memory and time.
+        mixed: In which floats a step computes.
+    """
+
+    model: str
+    out: Path
+    home: Path
+    goal: Goal
+    audio: tuple[Path, ...] = ()
+    work: Path | None = None
+    seed: int = 1
+    device: str = CPU
+    plan: Plan = field(default_factory=Plan)
+    mixed: Mixed = Mixed.FLOAT32
+
+
+class Adaptation:
+    """What an order comes to, step by step: looked at, heard, learned, written.
+
+    Args:
+        order: What is wanted.
+        store: The models of this machine.
+
+    Raises:
+        EngineError: There is no such model, no room for it, or nothing can be written.
+    """
+
+    def __init__(self, order: Order, store: Store) -> None:
+        self.order = order
+        refuse_foreign(order.out)
+        self.original: FloatModel = find_float_model(order.model, store, order.home / "models")
+        self.device = _device(order.device)
+        self.checkpoint = read_checkpoint(self.original.folder)
+        self.free = free_memory() if self.device.type == CPU else _free_on_card()
+        refuse_too_large(self.checkpoint.dims, order.plan, self.free)
+        self._refuse_full_disk()
+
+    @property
+    def work(self) -> Path:
+        """The folder that keeps the state."""
+        if self.order.work is not None:
+            return self.order.work
+        wanted = sha256(json.dumps([self._wanted, list(map(str, self.order.audio))]).encode()).hexdigest()[:12]
+        return self.order.home / f"{self.original.name}-{wanted}"
+
+    def gather(self, report: Report) -> Library:
+        """Find and make everything that is to be heard.
+
+        Raises:
+            MediaUnreadable: There is no speech in all of it.
+        """
+        library = gather(self.order.home / "sounds", self.order.audio, self.languages, report=report)
+        self.__dict__["library"] = library
+        return library
+
+    @cached_property
+    def library(self) -> Library:
+        """What is heard; raises as `gather`."""
+        return self.gather(lambda _name, _done, _of: None)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """What the model is to hear, as far as there are sources: an English one English only."""
+        if self.original.installed.english_only:
+            return ("en",)
+        return tuple(sorted({each.language for each in (*SOURCES, *VOICES) if each.language}))
+
+    def train(self, watch: Watch) -> Progress | None:
+        """Take the steps that are left; return how far they came.
+
+        Raises:
+            AdaptationError: The state is damaged, of another adaptation, or another process is at work on it.
+        """
+        items, batch = Items(self.library, self.order.seed), self.order.plan.batch
+
+        def draw(step: int) -> Sequence[Item]:
+            return [items[index] for index in range(step * batch, (step + 1) * batch)]
+
+        with self._work.held():
+            return run(self._training, draw, self._work, self.order.goal, watch)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to learn."""
+        state = self._work.load()
+        return state is not None and self.order.goal.done(state.step, state.spent_s) >= 1.0
+
+    def write(self, tell: Callable[[Row], None]) -> None:
+        """Write the folder, measured, and delete the state.
+
+        Args:
+            tell: Is told of every row of the table.
+
+        Raises:
+            OSError: It cannot be written; the state stands.
+        """
+        clips = thinned(self.library.held_out)
+
+        def describe(folder: Path) -> str:
+            rows = []
+            for row in table(self.original.folder, folder, clips) if clips else ():
+                rows.append(row)
+                tell(row)
+            return card(self.order.out.name, self._making(clips, rows))
+
+        note = noted(self._base, self.settings)
+        save(self.original.folder, self._weights(), self.order.out, note, describe=describe)
+        self._work.clear()
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What was chosen, for the card."""
+        return {
+            "steps": self._training.made,
+            "items a step": self.order.plan.batch,
+            "seed": self.order.seed,
+            "floats": self.order.mixed.value,
+        }
+
+    @property
+    def _wanted(self) -> dict[str, Any]:
+        """What the result hangs on, the sounds aside; what only costs memory may change on the way."""
+        order = self.order
+        return {
+            "model": self.original.sha256,
+            "seed": order.seed,
+            "batch": order.plan.batch,
+            "floats": order.mixed.value,
+            "lora": order.plan.lora,
+            "goal": asdict(order.goal),
+        }
+
+    @cached_property
+    def _work(self) -> Work:
+        heard = [(str(track.about.source), track.about.voice, track.length) for track in self.library.tracks]
+        return Work(self.work, self._wanted | {"sounds": sha256(json.dumps(heard).encode()).hexdigest()})
+
+    @cached_property
+    def _training(self) -> Training:
+        plan = self.order.plan
+        dtype = torch.float32 if self.device.type == CPU else torch.float16
+        original = Original(self.checkpoint, Tokenizer(self.original.folder), self.device, dtype)
+        options = Options(at_once=min(plan.at_once, plan.batch), mixed=self.order.mixed, frugal=plan.checkpointing)
+        return Training(trainable(self.checkpoint, self.device), original, options)
+
+    def _weights(self) -> Mapping[str, NDArray[np.float32]]:
+        trained = ((name, each) for name, each in named(self._training.student) if each.requires_grad)
+        return {name: each.detach().float().cpu().numpy() for name, each in trained}
+
+    @property
+    def _base(self) -> Base:
+        found, model = self.original, self.original.model
+        published = (model.repository, model.revision or "", model.licence) if model else ("", "", "")
+        return Base(found.name, found.sha256, *published, english_only=found.installed.english_only)
+
+    def _making(self, clips: Sequence[Clip], rows: Sequence[Row]) -> Making:
+        return Making(
+            base=self._base,
+            command=self._command(),
+            sources=self.library.credits,
+            settings=self.settings,
+            share=SHARE,
+            versions={
+                "Python": platform.python_version(),
+                **{name: version(name) for name in ("torch", "ctranslate2")},
+            },
+            held_out=(len(clips), sum(seconds(len(clip.sound)) for clip in clips)),
+            rows=rows,
+        )
+
+    def _command(self) -> str:
+        order, plan = self.order, self.order.plan
+        words = ["undertext", "adapt", order.model, "--out", order.out.name]
+        words += [word for folder in order.audio for word in ("--audio", str(folder))]
+        words += ["--steps", str(self._training.made), "--seed", str(order.seed), "--batch", str(plan.batch)]
+        words += ["--precision", order.mixed.value] if order.mixed is not Mixed.FLOAT32 else []
+        return shlex.join(words)
+
+    def _refuse_full_disk(self) -> None:
+        dims, plan = self.checkpoint.dims, self.order.plan
+        for folder, wanted in ((self.work, kept_bytes(dims, plan)), (self.order.out, left_bytes(dims))):
+            here = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
+            if (free := shutil.disk_usage(here).free) < wanted:
+                raise AdaptationError(
+                    f"{folder} needs {gigabytes(wanted)}, and {gigabytes(free)} are free on its disk",
+                    hint="Free space there, or name other folders with --out and --keep-going.",
+                )
+
+
+def thinned(clips: Sequence[Clip]) -> list[Clip]:
+    """Return as many clips as are measured, of all voices and noises alike."""
+    spoken = [clip for clip in clips if clip.text]
+    silent = [clip for clip in clips if not clip.text]
+    return [*_spread(spoken, SPOKEN), *_spread(silent, SILENT)]
+
+
+def _spread(clips: Sequence[Clip], most: int) -> list[Clip]:
+    return [clips[index * len(clips) // most] for index in range(most)] if len(clips) > most else list(clips)
+
+
+def _device(wanted: str) -> torch.device:
+    problem = cuda_problem()
+    if wanted == CUDA and problem:
+        raise CudaUnavailable(f"no graphics card can be used here: {problem}", hint="Leave --device away.")
+    return torch.device(CPU if wanted == CPU or problem else CUDA)
+
+
+def _free_on_card() -> int:
+    free, total = torch.cuda.mem_get_info()
+    return max(0, free - left_alone(total))
