@@ -40,5 +40,9 @@ def test_main_is_light():
     assert not loaded_by(["main"]) & set(HEAVY)
 
 
+def test_a_command_loads_torch_only_where_a_model_is_adapted():
+    assert "torch" not in loaded_by(["desktop.terminal.adapt"])
+
+
 def test_a_command_loads_ray_only_where_a_cluster_is_asked_for():
     assert "ray" not in loaded_by(["desktop.terminal.transcribe"])

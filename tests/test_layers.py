@@ -149,6 +149,14 @@ ROOMS = (
     "engine.adapt.losses",
     "engine.adapt.shards",
     "engine.adapt.training",
+    "engine.adapt.forecast",
+    "engine.adapt.state",
+    "engine.adapt.run",
+    "engine.adapt.float_model",
+    "engine.adapt.saving",
+    "engine.adapt.measure",
+    "engine.adapt.card",
+    "engine.adapt.adaptation",
     "engine.adapt",
 )
 

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from types import FrameType
 
-from engine.adapt.library import Library
-from engine.adapt.training import Mixed
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
@@ -18,8 +16,10 @@ from desktop import paths
 from desktop.terminal.adapt import MINUTES
 from engine.adapt.adaptation import Adaptation, Order
 from engine.adapt.forecast import Plan, gigabytes, multiplications, need, step_s
+from engine.adapt.library import Library
 from engine.adapt.measure import Row
 from engine.adapt.run import Goal, Progress, Watch
+from engine.adapt.training import Mixed
 from engine.errors import AdaptationError
 from engine.models.store import Store
 from engine.settings import CPU
@@ -165,7 +165,7 @@ class _Lines:
 @contextmanager
 def _until_told() -> Iterator[Callable[[], bool]]:
     """Let Ctrl-C and a polite end of the process end the block between two steps; the second one ends it at once."""
-    told = []
+    told: list[int] = []
 
     def tell(number: int, _frame: FrameType | None) -> None:
         if told:

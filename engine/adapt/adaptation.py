@@ -121,7 +121,8 @@ class Adaptation:
         """What the model is to hear, as far as there are sources: an English one English only."""
         if self.original.installed.english_only:
             return ("en",)
-        return tuple(sorted({each.language for each in (*SOURCES, *VOICES) if each.language}))
+        found = {source.language for source in SOURCES} | {voice.language for voice in VOICES}
+        return tuple(sorted(language for language in found if language))
 
     def train(self, watch: Watch) -> Progress | None:
         """Take the steps that are left; return how far they came.
@@ -264,5 +265,5 @@ def _device(wanted: str) -> torch.device:
 
 
 def _free_on_card() -> int:
-    free, total = torch.cuda.mem_get_info()
+    free, total = map(int, torch.cuda.mem_get_info())
     return max(0, free - left_alone(total))

@@ -1,11 +1,11 @@
 import re
 
 import pytest
-from engine.adapt.library import Credit
-from engine.adapt.sources import Kind
 
 from engine.adapt.card import Base, Making, card, noted
+from engine.adapt.library import Credit
 from engine.adapt.measure import Row
+from engine.adapt.sources import Kind
 
 BASE = Base("tiny.en", "ab" * 32, "Systran/faster-whisper-tiny.en", "0d3d", "MIT", english_only=True)
 MAKING = Making(

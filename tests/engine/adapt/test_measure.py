@@ -1,11 +1,11 @@
 import jiwer
 import numpy as np
 import pytest
-from engine.adapt.library import Clip
 from hypothesis import given
 from hypothesis import strategies as st
 
 from desktop.known_speech import known_speech
+from engine.adapt.library import Clip
 from engine.adapt.measure import CUTS_S, Row, agrees, judged, loops, plain_words, table, word_errors
 from engine.units import samples
 from tests import material

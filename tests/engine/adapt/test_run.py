@@ -8,11 +8,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)")
 
-from tests.engine.adapt.made_up import items, training  # noqa: E402
-
 from engine.adapt.run import Goal, Watch, run  # noqa: E402
 from engine.adapt.state import Work  # noqa: E402
 from engine.errors import AdaptationError  # noqa: E402
+from tests.engine.adapt.made_up import items, training  # noqa: E402
 
 ROOT = Path(__file__).parents[3]
 STEPS = 4
