@@ -132,14 +132,14 @@ def in_room(sound: Samples, rng: np.random.Generator) -> Samples:
 
 def convolved(sound: Samples, response: Samples) -> Samples:
     """Return the first n samples of a sound [n] through a response."""
-    size = _fast(len(sound) + len(response))
+    size = fast_length(len(sound) + len(response))
     product = np.fft.rfft(sound, size) * np.fft.rfft(response, size)
     return np.fft.irfft(product, size)[: len(sound)].astype(np.float32)
 
 
 def in_band(sound: Samples, low_hz: float, high_hz: float) -> Samples:
     """Return what a sound holds between two frequencies, without delay; the edges are a fifth wide."""
-    size = _fast(len(sound) + samples(0.1))
+    size = fast_length(len(sound) + samples(0.1))
     frequency = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
     gain = np.clip((frequency - 0.8 * low_hz) / (0.2 * low_hz), 0, 1)
     gain *= np.clip((1.2 * high_hz - frequency) / (0.2 * high_hz), 0, 1)
@@ -155,7 +155,7 @@ def _some_codec(sound: Samples, rng: np.random.Generator) -> Samples:
     return coded(sound, codec, codec.bit_rates[int(rng.integers(len(codec.bit_rates)))])
 
 
-def _fast(least: int) -> int:
+def fast_length(least: int) -> int:
     """Return the smallest length from `least` on with factors 2, 3 and 5 only: FFTs are fast there."""
     best = 1 << (least - 1).bit_length()
     five = 1

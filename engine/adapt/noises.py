@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from engine.adapt.degrade import at_level
+from engine.adapt.degrade import at_level, fast_length
 from engine.adapt.sources import Kind
 from engine.adapt.tracks import Track
 from engine.records import Samples
@@ -58,11 +58,12 @@ class Noises:
 
 def made_up(rng: np.random.Generator, length: int) -> Samples:
     """Return hiss of some colour, with the mains' hum in every third."""
-    spectrum = np.fft.rfft(rng.normal(size=length))
+    size = fast_length(max(2, length))
+    spectrum = np.fft.rfft(rng.standard_normal(size, np.float32))
     slope = SLOPES[int(rng.integers(len(SLOPES)))]
     spectrum[1:] /= np.arange(1, len(spectrum)) ** slope
-    noise = np.fft.irfft(spectrum, length) if length > 1 else np.zeros(length)
-    noise /= max(1e-9, float(np.sqrt(np.mean(np.square(noise))))) if length else 1.0
+    noise = np.fft.irfft(spectrum, size)
+    noise = noise[:length] / np.sqrt(np.mean(np.square(noise)))
     if rng.random() < 1 / 3:
         time = np.arange(length) / SAMPLE_RATE
         mains_hz = MAINS_HZ[int(rng.integers(len(MAINS_HZ)))]

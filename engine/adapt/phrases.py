@@ -29,6 +29,7 @@ Words = tuple[str, ...]
 Write = Callable[[np.random.Generator], str]
 
 
+@cache
 def writer(language: str, *, held_out: bool = False) -> Write | None:
     """Return who writes sentences of a language, one or two at each call; None where there is no text for it.
 
