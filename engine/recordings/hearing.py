@@ -5,18 +5,25 @@ and returns what it believes. So one loop can keep many takes going, and nothing
 
 A take is heard again
     in halves           where the decoder looped: it is cut where nobody speaks, near its middle
+    in its gaps         where it passed over what was said: a word then seems to last as long as a sentence
     from the last word  where it ended too soon: Whisper may take a phrase for the end, though the speech goes on
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
+from engine.recordings.cutting import Span
 from engine.recordings.listening import Take
 from engine.records import Doubt, Hypothesis, Window, Withheld, Word
+from engine.speech.certainty import plain
 from engine.speech.guard import judge
+from engine.speech.segments import SENTENCE_ENDS
 from engine.units import samples
 
-UNHEARD = samples(1.5)  # of speech after the last word that is worth another look
+UNHEARD = samples(1.5)  # of speech in one word, or after the last, that is worth another look
+MOST_OF_IT = 2 / 3  # a gap longer than this is the take itself over again
+FEWEST = 2  # words that a gap must bring: one may be a noise, or what was heard already
+BY = samples(0.5)  # how far the times of a word beside a gap may be off
 SHORTEST = samples(4.0)  # what is not halved any more
 MOST_TAILS = 3
 
@@ -51,6 +58,7 @@ def hear(take: Take, language: str) -> Asked:
     heard = _believed(take, hypothesis)
     if any(withheld.reason is Doubt.LOOP for withheld in heard.withheld):
         return (yield from _in_halves(take, heard))
+    heard = yield from _in_gaps(take, heard)
     return (yield from _to_the_end(take, heard))
 
 
@@ -64,6 +72,56 @@ def _in_halves(take: Take, heard: Heard) -> Asked:
     if len(words) <= len(heard.words):
         return heard
     return replace(heard, words=words, withheld=tuple(one for part in parts for one in part.withheld))
+
+
+def _in_gaps(take: Take, heard: Heard) -> Asked:
+    """Hear again what one word seems to fill, though nobody speaks so slowly, if that brings more.
+
+    Whisper passes over sentences in the middle of a window, most of all where another voice begins. The times that come
+    of its attention have to put that sound somewhere: into the word before it, or the one behind.
+    """
+    words: list[Word] = []
+    withheld = heard.withheld
+    for index, word in enumerate(heard.words):
+        before, after = heard.words[max(0, index - 1) : index], heard.words[index + 1 : index + 2]
+        start = before[0].stop if before else take.whole[0]
+        stop = after[0].start if after else word.stop
+        words.append(word)
+        if take.spoken(start, stop) < UNHEARD:
+            continue
+        gap = take.between(take.pause(start + BY // 2, 3 * BY // 2), take.pause(stop, BY))  # most begin behind the word
+        if len(gap.sound) > MOST_OF_IT * len(take.sound):
+            return (yield from _in_halves(take, heard))
+        more = yield from hear(gap, heard.language)
+        found = _new(more.words, before, after)
+        if len(found) >= FEWEST:
+            words[-1:] = _with(word, found, (start, stop))
+            withheld += more.withheld
+    return replace(heard, words=tuple(words), withheld=withheld)
+
+
+def _new(found: Sequence[Word], before: Sequence[Word], after: Sequence[Word]) -> Sequence[Word]:
+    """Return words without those at their edges that are known already: no cut is exact."""
+    if found and before and plain(found[0].text) == plain(before[0].text):
+        found = found[1:]
+    if found and after and plain(found[-1].text) == plain(after[0].text):
+        found = found[:-1]
+    return found
+
+
+def _with(word: Word, found: Sequence[Word], span: Span) -> list[Word]:
+    """Return a word and what was found in its gap, in order, all of it inside the span."""
+    start, stop = span
+    placed = [replace(one, start=_within(one.start, span), stop=_within(one.stop, span)) for one in found]
+    if plain(word.text) in {plain(found[0].text), plain(found[-1].text)}:
+        return placed
+    if word.text.endswith(SENTENCE_ENDS):  # it was said before the gap
+        return [replace(word, start=start, stop=placed[0].start), *placed]
+    return [*placed, replace(word, start=placed[-1].stop, stop=stop)]
+
+
+def _within(at: int, span: Span) -> int:
+    return min(max(at, span[0]), span[1])
 
 
 def _to_the_end(take: Take, heard: Heard) -> Asked:

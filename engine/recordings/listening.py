@@ -44,9 +44,10 @@ class Take:
 
     def after(self, at: int) -> "Take | None":
         """Return what of it comes after a sample of the recording; None where nothing does."""
-        return self._between(at, self.whole[1]) if at < self.whole[1] else None
+        return self.between(at, self.whole[1]) if at < self.whole[1] else None
 
-    def _between(self, start: int, stop: int) -> "Take":
+    def between(self, start: int, stop: int) -> "Take":
+        """Return what of it lies between two samples of the recording, where it has some."""
         spans = [(max(start, first), min(stop, last)) for first, last in self.spans if first < stop and last > start]
         origin = self.spans[0][0] // FRAME
         speech = self.speech[spans[0][0] // FRAME - origin : -(-spans[-1][1] // FRAME) - origin]
@@ -60,11 +61,17 @@ class Take:
     def halves(self) -> "tuple[Take, Take]":
         """Return it in two, cut where nobody speaks, as near to its middle as that can be had."""
         start, stop = self.whole
-        third = (stop - start) // 3
-        frames = self._frames(start + third, stop - third)
-        distance = np.abs(np.linspace(-1, 1, len(frames)))
-        at = start + third + FRAME * int(np.argmin(frames + 0.2 * distance))
-        return self._between(start, at), self._between(at, stop)
+        at = self.pause((start + stop) // 2, (stop - start) // 6)
+        return self.between(start, at), self.between(at, stop)
+
+    def pause(self, at: int, reach: int) -> int:
+        """Return a sample at which nobody speaks, no further than `reach` from another, and as near to it as can be."""
+        first, last = max(self.whole[0], at - reach), min(self.whole[1], at + reach)
+        frames = self._frames(first, last)
+        if not len(frames):
+            return at
+        places = np.minimum(first + FRAME * np.arange(len(frames)), last)
+        return int(places[np.argmin(frames + 0.2 * np.abs(places - at) / reach)])
 
     def placed(self, word: Word) -> Word:
         """Return a word of the window as one of the recording: silence that was left out parts none."""

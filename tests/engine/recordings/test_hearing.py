@@ -12,6 +12,8 @@ from engine.records import Doubt, Hypothesis, Word
 from engine.units import samples
 from tests.engine.recordings.takes import take
 
+MANY = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+
 
 def said(text, window, language="en"):
     """Return words that fill a window evenly."""
@@ -46,7 +48,7 @@ def test_what_is_heard_clearly_is_believed_at_once():
 
 def test_a_loop_is_heard_again_in_halves():
     loop = "and so " * 30
-    heard, windows = dialogue(hear(take((0, 20)), "auto"), loop, "this was said first", "and this was said then")
+    heard, windows = dialogue(hear(take((0, 9)), "auto"), loop, "this was said first", "and this was said then")
     assert text(heard) == "this was said first and this was said then"
     assert [window.language for window in windows] == ["auto", "en", "en"]
     sound = np.concatenate([windows[1].samples, windows[2].samples])
@@ -56,7 +58,7 @@ def test_a_loop_is_heard_again_in_halves():
 def test_the_halves_are_cut_where_nobody_speaks():
     speech = np.ones(900)
     speech[400:410] = 0.0
-    _, windows = dialogue(hear(take((0, 28), speech=speech), "en"), "and so " * 30, "one", "two")
+    _, windows = dialogue(hear(take((0, 28), speech=speech), "en"), "and so " * 30, MANY, MANY)
     assert 400 * 512 <= len(windows[1].samples) <= 410 * 512
 
 
@@ -66,21 +68,91 @@ def test_a_loop_that_stays_a_loop_ends():
     assert any(withheld.reason is Doubt.LOOP for withheld in heard.withheld)
 
 
+def up_to(stop_s, text="it has begun and it goes on"):
+    """Return words that fill the first seconds of a window."""
+    words = text.split()
+    marks = [samples(stop_s) * i // len(words) for i in range(len(words) + 1)]
+    return tuple(Word(f" {word}", *span, 0.9) for word, span in zip(words, pairwise(marks), strict=True))
+
+
 def test_speech_after_the_last_word_is_heard_by_itself():
     heard, windows = dialogue(
         hear(take((0, 10), (20, 30)), "en"),
-        lambda window: Hypothesis((Word(" begun", 0, samples(8), 0.9),), "en", 0.9, -0.2, 0.0),
-        "and it goes on to the very end",
+        lambda window: Hypothesis(up_to(8), "en", 0.9, -0.2, 0.0),
+        "to the very end of what she had wanted to say",
     )
-    assert text(heard) == "begun and it goes on to the very end"
+    assert text(heard) == "it has begun and it goes on to the very end of what she had wanted to say"
     np.testing.assert_array_equal(windows[1].samples, windows[0].samples[samples(8) :])
-    assert heard.words[1].start == pytest.approx(samples(8), abs=600)
+    assert heard.words[7].start == pytest.approx(samples(8), abs=600)
 
 
 def test_a_tail_in_which_nothing_is_said_ends_it():
-    first = Hypothesis((Word(" begun", 0, samples(4), 0.9),), "en", 0.9, -0.2, 0.0)
+    first = Hypothesis(up_to(4), "en", 0.9, -0.2, 0.0)
     heard, windows = dialogue(hear(take((0, 10)), "en"), lambda window: first, "")
-    assert (text(heard), len(windows)) == ("begun", 2)
+    assert (text(heard), len(windows)) == ("it has begun and it goes on", 2)
+
+
+def passed_over(last):
+    """Return a take of three sentences, and a hypothesis in which the second is a part of the word before it."""
+    speech = np.ones(375)
+    speech[120:130] = speech[245:255] = 0.0
+    first, third = up_to(4, f"all of this is {last}"), up_to(4, "and so is this one")
+    stretched = Word(first[-1].text, first[-1].start, samples(8), 0.9)
+    later = [Word(one.text, one.start + samples(8), one.stop + samples(8), 0.9) for one in third]
+    return take((0, 12), speech=speech), Hypothesis((*first[:-1], stretched, *later), "en", 0.9, -0.2, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("last", "answer", "expected"),
+    [
+        ("heard.", "but she is quiet", "all of this is heard. but she is quiet and so is this one"),
+        ("And", "but she is quiet.", "all of this is but she is quiet. And and so is this one"),
+        ("heard.", "heard but she is quiet", "all of this is heard but she is quiet and so is this one"),
+        ("heard.", "is heard. but she is quiet and", "all of this is heard. but she is quiet and so is this one"),
+        ("heard.", "quiet", "all of this is heard. and so is this one"),
+        ("heard.", "heard", "all of this is heard. and so is this one"),
+        ("heard.", "", "all of this is heard. and so is this one"),
+    ],
+)
+def test_what_was_passed_over_is_heard_by_itself_and_nothing_twice(last, answer, expected):
+    whole, hypothesis = passed_over(last)
+    heard, windows = dialogue(hear(whole, "en"), lambda _: hypothesis, answer)
+    assert text(heard) == expected
+    assert len(windows) == 2
+    assert all(before.stop <= after.start for before, after in pairwise(heard.words))
+
+
+def test_a_gap_reaches_from_pause_to_pause():
+    whole, hypothesis = passed_over("heard.")
+    _, windows = dialogue(hear(whole, "en"), lambda _: hypothesis, "but she is quiet")
+    first, last = windows[1].samples[0] // 512, windows[1].samples[-1] // 512
+    assert 120 <= first <= 130
+    assert 245 <= last <= 255
+
+
+def test_a_take_that_is_all_gap_is_heard_in_halves():
+    stretched = Hypothesis((Word(" Well.", 0, samples(12), 0.9),), "en", 0.9, -0.2, 0.0)
+    heard, windows = dialogue(hear(take((0, 12)), "en"), lambda _: stretched, "one two three four five six", MANY)
+    assert text(heard) == f"one two three four five six {MANY}"
+    assert len(windows[1].samples) + len(windows[2].samples) == len(windows[0].samples)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.floats(0, 30), min_size=2, max_size=12).map(sorted),
+    st.lists(st.lists(st.sampled_from(["one.", "two", "three", "four"]), max_size=5), min_size=60, max_size=60),
+)
+def test_gaps_end_and_leave_words_in_order_whatever_is_found_in_them(marks, answers):
+    words = tuple(Word(f" w{i}", samples(start), samples(stop), 0.9) for i, (start, stop) in enumerate(pairwise(marks)))
+    asked = hear(take((0, 30)), "en")
+    next(asked)
+    with pytest.raises(StopIteration) as end:
+        window = asked.send(Hypothesis(words, "en", 0.9, -0.2, 0.0))
+        for answer in answers:
+            window = asked.send(said(" ".join(answer), window))
+    heard = end.value.value
+    assert all(before.stop <= after.start for before, after in pairwise(heard.words))
+    assert all(0 <= word.start <= word.stop <= samples(30) for word in heard.words)
 
 
 def test_words_over_silence_are_withheld():
