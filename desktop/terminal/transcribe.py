@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
         if options.cluster:
             work = Work(engine.installed.path.absolute(), engine.installed.context, settings, options.language)
             return Cluster(options.cluster, work)
-        return Transcriber(engine.batch_recognizer, options.language)
+        return Transcriber(engine.batch_recognizer, options.language, options.task)
 
     meter = Meter({place: _size(place.recording) for place in found})
     try:

@@ -47,31 +47,34 @@ class Heard:
     withheld: tuple[Withheld, ...] = ()
 
 
-def hear(take: Take, language: str) -> Asked:
+def hear(take: Take, language: str, *, timed: bool = True) -> Asked:
     """Have a take recognised, and return what was probably said.
 
     Args:
         take: What to hear.
         language: ISO 639-1 code, or "auto".
+        timed: Times of words are right to half a second. Those of a translation are not: no gap is told by them.
     """
     hypothesis = yield replace(take.window, language=language)
     heard = _believed(take, hypothesis)
     if any(withheld.reason is Doubt.LOOP for withheld in heard.withheld):
-        return (yield from _in_halves(take, heard))
-    heard = yield from _in_gaps(take, heard)
+        return (yield from _in_halves(take, heard, timed=timed))
+    if timed:
+        heard = yield from _in_gaps(take, heard)
     return (yield from _to_the_end(take, heard))
 
 
-def _in_halves(take: Take, heard: Heard) -> Asked:
-    """Hear both halves of a take in which the decoder looped, if that brings more."""
+def _in_halves(take: Take, heard: Heard, *, timed: bool = True) -> Asked:
+    """Hear both halves of a take in which the decoder went wrong, if that brings more."""
     if len(take.sound) < 2 * SHORTEST:
         return heard
     first, second = take.halves()
-    parts = (yield from hear(first, heard.language)), (yield from hear(second, heard.language))
-    words = tuple(word for part in parts for word in part.words)
+    former = yield from hear(first, heard.language, timed=timed)
+    latter = yield from hear(second, heard.language, timed=timed)
+    words = former.words + latter.words
     if len(words) <= len(heard.words):
         return heard
-    return replace(heard, words=words, withheld=tuple(one for part in parts for one in part.withheld))
+    return replace(heard, words=words, withheld=former.withheld + latter.withheld)
 
 
 def _in_gaps(take: Take, heard: Heard) -> Asked:
@@ -83,9 +86,7 @@ def _in_gaps(take: Take, heard: Heard) -> Asked:
     words: list[Word] = []
     withheld = heard.withheld
     for index, word in enumerate(heard.words):
-        before, after = heard.words[max(0, index - 1) : index], heard.words[index + 1 : index + 2]
-        start = before[0].stop if before else take.whole[0]
-        stop = after[0].start if after else word.stop
+        start, stop = _extent(take, heard.words, index)
         words.append(word)
         if take.spoken(start, stop) < UNHEARD:
             continue
@@ -93,11 +94,23 @@ def _in_gaps(take: Take, heard: Heard) -> Asked:
         if len(gap.sound) > MOST_OF_IT * len(take.sound):
             return (yield from _in_halves(take, heard))
         more = yield from hear(gap, heard.language)
-        found = _new(more.words, before, after)
+        found = _new(more.words, heard.words[max(0, index - 1) : index], heard.words[index + 1 : index + 2])
         if len(found) >= FEWEST:
             words[-1:] = _with(word, found, (start, stop))
             withheld += more.withheld
     return replace(heard, words=tuple(words), withheld=withheld)
+
+
+def _extent(take: Take, words: Sequence[Word], index: int) -> Span:
+    """Return the sound that a word was given, in every span of the take: the word itself stands in one of them."""
+    word = words[index]
+    start, stop = word.start, word.stop
+    firsts, lasts = zip(*take.spans, strict=True)
+    if start in firsts:
+        start = words[index - 1].stop if index else take.whole[0]
+    if stop in lasts and index + 1 < len(words) and words[index + 1].start not in firsts:
+        stop = words[index + 1].start
+    return start, stop
 
 
 def _new(found: Sequence[Word], before: Sequence[Word], after: Sequence[Word]) -> Sequence[Word]:

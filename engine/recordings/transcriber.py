@@ -18,7 +18,7 @@ from engine.recordings.cutting import Lengths
 from engine.recordings.hearing import Asked, Heard, hear
 from engine.recordings.listening import Listening, Take
 from engine.records import Hypothesis, Window
-from engine.settings import AUTO
+from engine.settings import AUTO, TRANSCRIBE, TRANSLATE
 from engine.speech.vad import SpeechDetector
 from engine.units import WINDOW_S
 from engine.whisper.batch import BatchRecognizer
@@ -107,11 +107,13 @@ class Transcriber:
     Args:
         recognizer: Hears; whoever made it closes it.
         language: ISO 639-1 code; "auto" to hear it in the first takes of each file, "mixed" in every take.
+        task: What the recogniser does: "transcribe" or "translate".
     """
 
-    def __init__(self, recognizer: BatchRecognizer, language: str = AUTO) -> None:
+    def __init__(self, recognizer: BatchRecognizer, language: str = AUTO, task: str = TRANSCRIBE) -> None:
         self._recognizer = recognizer
         self._language = language
+        self._timed = task != TRANSLATE
         self._detector = SpeechDetector()
 
     def transcribe(self, jobs: Iterable[Job]) -> Iterator[Report]:
@@ -144,7 +146,7 @@ class Transcriber:
     def _takes(self, jobs: Iterable[Job]) -> "Iterator[tuple[_Recording, Take | None]]":
         """Yield the takes of each file that are not kept yet, and None when there are no more."""
         for job in jobs:
-            recording, kept = _Recording(job, self._language), len(job.keeper.finished)
+            recording, kept = _Recording(job, self._language, timed=self._timed), len(job.keeper.finished)
             try:
                 with closing(Listening(job.path, self._detector, LENGTHS)) as listening:
                     recording.length = listening.length
@@ -228,7 +230,7 @@ class _Recording:
         error: Why it cannot be transcribed.
     """
 
-    def __init__(self, job: Job, language: str) -> None:
+    def __init__(self, job: Job, language: str, *, timed: bool) -> None:
         self.job = job
         self.entries: list[_Entry] = []
         self.heard_takes: list[Heard] = list(job.keeper.finished)
@@ -237,6 +239,7 @@ class _Recording:
         self.heard = 0
         self.fed = self.over = False
         self.error: EngineError | None = None
+        self._timed = timed
         self._mixed = language == MIXED
         self._spoken = "" if language in {AUTO, MIXED} else language
         if language == AUTO and self.heard_takes:
@@ -249,7 +252,7 @@ class _Recording:
 
     def enter(self, take: Take) -> _Entry:
         """Take the next take."""
-        self.entries.append(_Entry(take, hear(take, self.ask)))
+        self.entries.append(_Entry(take, hear(take, self.ask, timed=self._timed)))
         return self.entries[-1]
 
     def settle(self) -> _Entry | None:
@@ -261,7 +264,8 @@ class _Recording:
             self._elect([heard for heard in first if heard is not None])
         while self.entries and (heard := self.entries[0].heard) is not None:
             if self._spoken and heard.language != self._spoken:
-                self.entries[0] = _Entry(self.entries[0].take, hear(self.entries[0].take, self._spoken))
+                take = self.entries[0].take
+                self.entries[0] = _Entry(take, hear(take, self._spoken, timed=self._timed))
                 return self.entries[0]
             self.job.keeper.keep(heard)
             self.heard_takes.append(heard)

@@ -103,7 +103,8 @@ def _on_this_worker(error: EngineError) -> dict[str, str]:
 def _transcriber(work: Work) -> Transcriber:
     if not work.model.is_dir():
         raise ModelMissing(f"{work.model} cannot be seen", hint=SHARED)
-    return Transcriber(load_batch_recognizer(work.model, work.context, work.settings), work.language)
+    recognizer = load_batch_recognizer(work.model, work.context, work.settings)
+    return Transcriber(recognizer, work.language, work.settings.task)
 
 
 def _said(report: Report) -> dict[str, Any]:

@@ -122,12 +122,30 @@ def test_what_was_passed_over_is_heard_by_itself_and_nothing_twice(last, answer,
     assert all(before.stop <= after.start for before, after in pairwise(heard.words))
 
 
+def test_the_times_of_a_translation_tell_of_no_gap():
+    whole, hypothesis = passed_over("heard.")
+    heard, windows = dialogue(hear(whole, "de", timed=False), lambda _: hypothesis)
+    assert (text(heard), len(windows)) == ("all of this is heard. and so is this one", 1)
+
+
 def test_a_gap_reaches_from_pause_to_pause():
     whole, hypothesis = passed_over("heard.")
     _, windows = dialogue(hear(whole, "en"), lambda _: hypothesis, "but she is quiet")
     first, last = windows[1].samples[0] // 512, windows[1].samples[-1] // 512
     assert 120 <= first <= 130
     assert 245 <= last <= 255
+
+
+def test_a_word_is_followed_into_every_span_that_it_was_given():
+    speech = np.ones(750)
+    speech[156:312] = speech[500:625] = 0.0
+    whole = take((0, 5), (10, 16), (20, 24), speech=speech)
+    words = (*up_to(4, "this was said and")[:-1], Word(" then.", samples(3), samples(13), 0.9))
+    later = [Word(one.text, one.start + samples(13), one.stop + samples(13), 0.9) for one in up_to(2, "it went on")]
+    first = Hypothesis((*words, *later), "en", 0.9, -0.2, 0.0)
+    heard, windows = dialogue(hear(whole, "en"), lambda _: first, MANY)
+    assert text(heard) == f"this was said then. {MANY} it went on"
+    assert len(windows[1].samples) > samples(8)
 
 
 def test_a_take_that_is_all_gap_is_heard_in_halves():
@@ -139,20 +157,23 @@ def test_a_take_that_is_all_gap_is_heard_in_halves():
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.floats(0, 30), min_size=2, max_size=12).map(sorted),
-    st.lists(st.lists(st.sampled_from(["one.", "two", "three", "four"]), max_size=5), min_size=60, max_size=60),
+    st.lists(st.floats(0, 1), min_size=2, max_size=12).map(sorted),
+    st.sampled_from([((0, 30),), ((0, 9), (11, 14), (20, 34)), ((5, 6), (8, 24))]),
+    st.lists(st.lists(st.sampled_from(["one.", "two", "three", "four"]), max_size=5), min_size=90, max_size=90),
 )
-def test_gaps_end_and_leave_words_in_order_whatever_is_found_in_them(marks, answers):
-    words = tuple(Word(f" w{i}", samples(start), samples(stop), 0.9) for i, (start, stop) in enumerate(pairwise(marks)))
-    asked = hear(take((0, 30)), "en")
+def test_gaps_end_and_leave_words_in_order_whatever_is_found_in_them(places, spans, answers):
+    whole = take(*spans)
+    marks = [round(place * len(whole.sound)) for place in places]
+    words = tuple(Word(f" w{number}", *span, 0.9) for number, span in enumerate(pairwise(marks)))
+    asked = hear(whole, "en")
     next(asked)
     with pytest.raises(StopIteration) as end:
         window = asked.send(Hypothesis(words, "en", 0.9, -0.2, 0.0))
         for answer in answers:
             window = asked.send(said(" ".join(answer), window))
-    heard = end.value.value
-    assert all(before.stop <= after.start for before, after in pairwise(heard.words))
-    assert all(0 <= word.start <= word.stop <= samples(30) for word in heard.words)
+    heard = end.value.value.words
+    assert all(before.stop <= after.start for before, after in pairwise(heard))
+    assert all(whole.whole[0] <= word.start <= word.stop <= whole.whole[1] for word in heard)
 
 
 def test_words_over_silence_are_withheld():
