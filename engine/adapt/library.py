@@ -19,7 +19,7 @@ import numpy as np
 from engine.adapt.gather import Piece, sound_files, speech_of, spoken_by, whole
 from engine.adapt.phrases import writer
 from engine.adapt.sources import SOURCES, Kind, Missing, missing
-from engine.adapt.tracks import About, Span, Track, read_track, write_sound, write_track
+from engine.adapt.tracks import VERSION, About, Span, Track, read_track, write_sound, write_track
 from engine.adapt.utterances import utterances
 from engine.adapt.voices import VOICES, Voice
 from engine.errors import MediaUnreadable
@@ -31,7 +31,7 @@ SENTENCES = 80  # that a voice speaks: six minutes
 OWN = "the user's own"
 LONGEST_NOISE = samples(180)
 SPOKEN_SHARE = 0.05  # a file with less speech than this is a noise
-BABBLE_SHARE = 0.25  # a noise with more voices than this is no silence
+BABBLE_SHARE = 0.1  # a noise with more voices than this is no silence
 KEPT_ONE_IN = 6  # of noise and music, for measuring
 SILENT_S = 8.0  # of a noise that is measured
 TEXT_SEED, HELD_OUT_SEED = 1, 2
@@ -250,8 +250,8 @@ def _reading(voice: Voice) -> Make:
 
 def _key(name: str, files: Sequence[Path]) -> str:
     """Return what a track is called: another one when a file has changed."""
-    known = [(path.name, path.stat().st_size, int(path.stat().st_mtime)) for path in files]
-    return hashlib.sha256(repr((name, known)).encode()).hexdigest()[:20]
+    known: list[object] = [(path.name, path.stat().st_size, int(path.stat().st_mtime)) for path in files]
+    return hashlib.sha256(repr((VERSION, name, known)).encode()).hexdigest()[:20]
 
 
 def _clip(track: Track, span: Span) -> Clip:

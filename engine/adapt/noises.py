@@ -12,6 +12,7 @@ from engine.units import SAMPLE_RATE, samples
 
 TALKERS = 5  # at once: nobody is understood
 MADE_UP = 0.2  # of all noises
+MURMURS = 0.2  # of what stands behind speech
 FADE = samples(0.01)
 SLOPES = (0.0, 0.5, 1.0)  # white, pink, brown: the power of 1/frequency that the amplitude falls with
 MAINS_HZ = (50.0, 60.0, 100.0, 120.0)
@@ -22,21 +23,17 @@ class Noises:
 
     Args:
         recorded: Tracks of noise, music and babble; may be empty.
-        speech: Tracks that a murmur of many voices is mixed of.
+        speech: Tracks that a murmur of many voices is mixed of, together with babble.
     """
 
     def __init__(self, recorded: Sequence[Track], speech: Sequence[Track]) -> None:
         self._silent = [track for track in recorded if track.about.kind is Kind.NOISE]
         self._music = [track for track in recorded if track.about.kind is Kind.MUSIC]
-        self._babble = [track for track in recorded if track.about.kind is Kind.BABBLE]
-        self._speech = speech
+        self._voices = [*speech, *(track for track in recorded if track.about.kind is Kind.BABBLE)]
 
     def behind(self, rng: np.random.Generator, length: int) -> Samples:
         """Return what may stand behind speech, float32 [length]."""
-        way = rng.random()
-        if way < 0.1 and self._babble:
-            return _filled(self._babble, rng, length)
-        if way < 0.25 and self._speech:
+        if rng.random() < MURMURS and self._voices:
             return self._murmur(rng, length)
         return self.alone(rng, length)
 
@@ -51,7 +48,7 @@ class Noises:
         return ways[which]()
 
     def _murmur(self, rng: np.random.Generator, length: int) -> Samples:
-        voices = [_filled(self._speech, rng, length) for _ in range(TALKERS)]
+        voices = [_filled(self._voices, rng, length) for _ in range(TALKERS)]
         mixed: Samples = np.sum(voices, axis=0, dtype=np.float32)
         return mixed
 

@@ -17,7 +17,7 @@ class Kind(StrEnum):
     """What is heard.
 
     SPEECH: somebody speaks, and nothing else is heard. NOISE and MUSIC: nobody speaks. BABBLE: voices in a noise, fit
-    to stand behind somebody who speaks, and for nothing else.
+    for a murmur behind somebody who speaks, and for nothing else.
     """
 
     SPEECH = "speech"

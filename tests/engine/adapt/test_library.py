@@ -172,6 +172,15 @@ def test_the_table_has_a_licence_for_all_and_a_language_for_speech():
         assert not source.pattern.startswith("/")
 
 
+def test_the_script_installs_what_the_tables_name():
+    script = Path(__file__).parents[3].joinpath("run").read_text(encoding="utf-8")
+    installs = set(script.partition('VOICE_PACKAGES="')[2].partition('"')[0].split())
+    free = [voice for voice in VOICES if voice.program.free]
+    named = {source.package for source in SOURCES} | {voice.program.package for voice in free}
+    named |= {voice.package for voice in free if voice.package} | {"wordnet-base"}
+    assert installs == named | {f"debian-faq-{language}" for language in ("de", "fr", "it", "nl", "ru")}
+
+
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: f"{source.package}-{source.kind}")
 def test_a_package_that_is_installed_has_files_where_the_table_says(source):
     if not Path(f"/usr/share/doc/{source.package}/copyright").exists():
