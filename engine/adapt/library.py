@@ -18,7 +18,7 @@ import numpy as np
 
 from engine.adapt.gather import Piece, sound_files, speech_of, spoken_by, whole
 from engine.adapt.phrases import writer
-from engine.adapt.sources import SOURCES, Kind, Missing, missing
+from engine.adapt.sources import SOURCES, Kind, Missing, Source, missing
 from engine.adapt.tracks import VERSION, About, Span, Track, read_track, write_sound, write_track
 from engine.adapt.utterances import utterances
 from engine.adapt.voices import VOICES, Voice
@@ -34,6 +34,7 @@ SPOKEN_SHARE = 0.05  # a file with less speech than this is a noise
 BABBLE_SHARE = 0.1  # a noise with more voices than this is no silence
 KEPT_ONE_IN = 6  # of noise and music, for measuring
 SILENT_S = 8.0  # of a noise that is measured
+LEAST_SILENT = samples(1)
 TEXT_SEED, HELD_OUT_SEED = 1, 2
 
 Report = Callable[[str, int, int], None]
@@ -98,7 +99,9 @@ class Library:
     def held_out(self) -> tuple[Clip, ...]:
         """What is never trained with: spoken clips with their text, then noise and music with none."""
         kept = [track for track in self.tracks if track.about.held_out]
-        return tuple(_clip(track, span) for track in kept for span in track.spans)
+        clips = [_clip(track, span) for track in kept for span in track.spans]
+        spoken = [clip for clip in clips if clip.text]
+        return *spoken, *(clip for clip in clips if not clip.text and len(clip.sound) >= LEAST_SILENT)
 
     @property
     def credits(self) -> tuple[Credit, ...]:
@@ -116,6 +119,7 @@ def gather(
     languages: Sequence[str] = ("en",),
     *,
     root: Path = Path("/"),
+    sources: Sequence[Source] = SOURCES,
     voices: Sequence[Voice] = VOICES,
     report: Report = lambda _name, _done, _of: None,
 ) -> Library:
@@ -126,6 +130,7 @@ def gather(
         folders: The user's, or single files of theirs.
         languages: ISO 639-1 of what the model is to hear.
         root: Where Debian's packages are installed.
+        sources: Of Debian's packages, as far as they are here.
         voices: That speak, as far as they are here.
         report: Is told the name of what comes next, how many were done, and of how many.
 
@@ -133,7 +138,7 @@ def gather(
         MediaUnreadable: There is no speech in all of it.
     """
     work.mkdir(parents=True, exist_ok=True)
-    wanted = [*_packages(root, languages), *_own(folders), *_spoken(voices, languages)]
+    wanted = [*_packages(sources, root, languages), *_own(folders), *_spoken(voices, languages)]
     detector = SpeechDetector()
     tracks, unread = [], []
     for at, order in enumerate(wanted):
@@ -170,8 +175,8 @@ class _Order:
     make: Make
 
 
-def _packages(root: Path, languages: Sequence[str]) -> Iterator[_Order]:
-    for source in SOURCES:
+def _packages(sources: Iterable[Source], root: Path, languages: Sequence[str]) -> Iterator[_Order]:
+    for source in sources:
         files = source.files(root)
         about = About(source.kind, source.package, source.package, source.licence, source.language, source.credit)
         if source.kind is Kind.SPEECH:

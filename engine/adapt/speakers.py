@@ -8,9 +8,11 @@ import numpy as np
 from engine.adapt.degrade import at_level
 from engine.adapt.tracks import Track
 from engine.records import Samples
-from engine.units import samples
+from engine.units import samples, seconds
 
-OWN, HUMAN, MADE = 8.0, 4.0, 1.0  # what a track counts: the user's own most, a synthesiser's least
+HUMAN, MADE = 4.0, 1.0  # what a track counts: people speak more naturally than synthesisers
+OWN = 0.5  # of what is drawn is the user's own, less if there is little of it
+ENOUGH_S = 1800.0
 LEVELS_DB = (-32.0, -16.0)
 PAUSES_S = (0.05, 1.2)
 TWO_VOICES = 0.2
@@ -34,7 +36,7 @@ class Speakers:
 
     def __init__(self, tracks: Sequence[Track]) -> None:
         self._tracks = tracks
-        self._bounds = np.cumsum([_weight(track) for track in tracks])
+        self._bounds = np.cumsum(_weights(tracks))
 
     def talk(self, rng: np.random.Generator, utterances: int, most: int) -> Talk:
         """Return up to so many utterances, of no more than `most` samples together."""
@@ -62,11 +64,29 @@ class Speakers:
         return Talk(whole, first.about.language or None)
 
     def _track(self, rng: np.random.Generator) -> Track:
-        """Return a track: twice as likely if it holds four times as much."""
         place = rng.random() * self._bounds[-1]
         return self._tracks[min(int(np.searchsorted(self._bounds, place, "right")), len(self._tracks) - 1)]
 
 
-def _weight(track: Track) -> float:
-    counts = OWN if track.about.own else MADE if track.about.made else HUMAN
-    return float(counts * np.sqrt(track.length))
+def _weights(tracks: Sequence[Track]) -> list[float]:
+    """Return how likely each track is to be drawn.
+
+    Twice as likely if it holds four times as much, and so with languages: none of many is forgotten for English. The
+    user's own has its share first.
+    """
+    plain = [float(np.sqrt(track.length)) * (MADE if track.about.made else HUMAN) for track in tracks]
+    languages: dict[str, float] = {}
+    for track, weight in zip(tracks, plain, strict=True):
+        if not track.about.own:
+            languages[track.about.language] = languages.get(track.about.language, 0.0) + weight
+    shared = [
+        0.0 if track.about.own else weight / np.sqrt(languages[track.about.language])
+        for track, weight in zip(tracks, plain, strict=True)
+    ]
+    own = [weight if track.about.own else 0.0 for track, weight in zip(tracks, plain, strict=True)]
+    own_s = seconds(sum(track.length for track in tracks if track.about.own))
+    share = OWN * min(1.0, own_s / ENOUGH_S) if sum(shared) else 1.0
+    return [
+        (1 - share) * some / (sum(shared) or 1) + share * mine / (sum(own) or 1)
+        for some, mine in zip(shared, own, strict=True)
+    ]

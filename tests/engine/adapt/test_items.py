@@ -1,6 +1,7 @@
 """Items: the same for the same number, in step, within bounds, and in the shares of the recipe."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from engine.adapt.items import RECIPE, Items, Recipe, What
 from engine.adapt.library import Library
 from engine.adapt.records import MOST_POSITIONS
 from engine.adapt.sources import Kind, Missing
-from engine.adapt.tracks import About, Span, to_pcm, write_sound, write_track
+from engine.adapt.speakers import Speakers
+from engine.adapt.tracks import About, Span, Track, to_pcm, write_sound, write_track
 from engine.units import SAMPLES_PER_POSITION, samples
 
 RATE = 16_000
@@ -67,6 +69,16 @@ def test_an_item_is_whole(items, number):
     assert item.positions * SAMPLES_PER_POSITION >= len(item.clean)
     assert item.spoken == (items.what(number) is not What.NOBODY)
     assert not (len(item.before) and item.prompt)
+
+
+def test_every_moment_is_heard_when_it_is(library):
+    everything = Shares(untouched=0, room=1, noise=1, narrow=1, gain=1, codec=0)  # codecs: test_degrade.py
+    items = Items(library, 9, Recipe(shares=((What.WHOLE, 0.5), (What.CUT, 0.5)), worse=everything))
+    for number in range(8):
+        item = items[number]
+        size = 1 << (2 * len(item.clean)).bit_length()
+        spectra = np.fft.rfft(item.heard, size) * np.conj(np.fft.rfft(item.clean, size))
+        assert np.argmax(np.fft.irfft(spectra, size)) == 0
 
 
 @given(number=NUMBERS, others=st.lists(NUMBERS, max_size=3))
@@ -164,3 +176,33 @@ def test_without_any_noise_noise_is_made_up(library):
 def test_shares_that_do_not_add_up_are_refused():
     with pytest.raises(ValueError, match="not to 1"):
         Recipe(shares=((What.WHOLE, 0.7),))
+
+
+def drawn_from(tracks):
+    """Return the share of each track, by voice."""
+    speakers = Speakers(tracks)
+    shares = np.diff(speakers._bounds, prepend=0) / speakers._bounds[-1]
+    return {track.about.voice: share for track, share in zip(tracks, shares, strict=True)}
+
+
+def speech(length_s, voice, **about):
+    spans = (Span(0, samples(length_s)),)
+    return Track(Path(voice), About(Kind.SPEECH, voice, voice, "CC0-1.0", **about), spans)
+
+
+def test_the_users_own_is_half_where_there_is_enough_of_it():
+    shares = drawn_from((speech(9000, "actor", language="en"), speech(1800, "me", own=True)))
+    assert shares["me"] == pytest.approx(0.5)
+    assert drawn_from((speech(9, "me", own=True),)) == {"me": 1.0}
+
+
+def test_people_are_heard_more_than_machines_and_no_language_is_forgotten():
+    shares = drawn_from(
+        (
+            speech(3600, "actor", language="en"),
+            speech(3600, "robot", language="en", made=True),
+            speech(36, "acteur", language="fr"),
+        )
+    )
+    assert shares["actor"] == pytest.approx(4 * shares["robot"])
+    assert 0.15 < shares["acteur"] < 0.35
