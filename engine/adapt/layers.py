@@ -115,17 +115,20 @@ class Linear(nn.Linear):
         outputs: Width of the result.
         keys: Which of several stacked projections makes the keys; its bias counts as zero, which it is in every
             Whisper: it changes no attention, and an optimiser would let it wander.
+
+    Attributes:
+        unbiased: Outputs from the first to before the second have no bias.
     """
 
     def __init__(self, inputs: int, outputs: int, *, keys: int | None = None) -> None:
         super().__init__(inputs, outputs)
-        self._keys = None if keys is None else (keys * inputs, (keys + 1) * inputs)
+        self.unbiased = None if keys is None else (keys * inputs, (keys + 1) * inputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return [..., outputs]."""
         bias = self.bias
-        if self._keys:
-            first, last = self._keys
+        if self.unbiased:
+            first, last = self.unbiased
             bias = torch.cat([bias[:first], bias.new_zeros(last - first), bias[last:]])
         return functional.linear(x, self.weight, bias)
 

@@ -8,8 +8,7 @@ Parameters go by CTranslate2's names, a dot for each slash; `engine.whisper.cuda
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,8 +25,7 @@ FROZEN = ("decoder/embeddings/weight", "encoder/position_encodings/encodings", "
 Through = Callable[..., Any]  # calls a layer with what is given
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):  # no dataclass: torch looks for tensors in what a module returns
     """What a network makes of sounds and the texts that belong to them.
 
     Attributes:
@@ -68,6 +66,13 @@ class Network(nn.Module):
         states = self.encoder(spectra, positions, through)
         reading: Reading = self.decoder(texts, states, positions, through)
         return reading
+
+    def own_parameters(self) -> Iterator[nn.Parameter]:
+        """Yield the parameters that belong to no layer."""
+        held = {
+            id(each) for side in (self.encoder, self.decoder) for layer in side.layers for each in layer.parameters()
+        }
+        return (each for each in self.parameters() if id(each) not in held)
 
 
 class Encoder(nn.Module):

@@ -7,7 +7,7 @@ leaves behind is its state, tensors and numbers; restored, the run goes on as if
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from engine.adapt.losses import Judge
 from engine.adapt.network import Network, named
 from engine.adapt.records import Item
+from engine.adapt.shards import ALONE, Shards, part, whole
 from engine.adapt.teacher import Original, Target, spectrum
 
 BETAS = (0.9, 0.98)  # as Whisper was trained (Radford et al., 2022, appendix F)
@@ -105,13 +106,16 @@ class Training:
         student: Whose parameters change, as far as they want a gradient.
         original: What it learns from.
         options: How.
+        shards: The processes that train together; the student is split among them.
 
     Attributes:
+        student: As given.
         made: Steps so far.
     """
 
-    def __init__(self, student: Network, original: Original, options: Options) -> None:
-        self.student, self._original, self._options = student, original, options
+    def __init__(self, student: Network, original: Original, options: Options, shards: Shards = ALONE) -> None:
+        self.student, self._original, self._options, self._shards = student, original, options, shards
+        shards.split(student)
         student.frugal = options.frugal
         self.made = 0
         self._judge = Judge(original.embeddings, original.no_speech)
@@ -131,33 +135,35 @@ class Training:
             items: What it learns from, all counting alike.
             done: Share of the run that is over, 0…1.
         """
-        sums, dropped = torch.zeros(3), 0
+        own = self._shards.own(items)
+        sums = torch.zeros(4)  # of the losses, and of the items that were dropped
         self._optimizer.zero_grad()
-        for first in range(0, len(items), self._options.at_once):
-            group = items[first : first + self._options.at_once]
-            taught = [
-                (item, target) for item, target in zip(group, self._original.targets(group), strict=True) if target
-            ]
-            dropped += len(group) - len(taught)
-            if taught:
-                sums += self._learned(taught, len(items))
+        for first in range(0, len(own), self._options.at_once):
+            sums += self._learned(own[first : first + self._options.at_once], len(own))
+        words, silence, attention, dropped = self._shards.total(sums).tolist()
         rate = self._options.rate_at(self.made, done)
         norm = self._moved(rate)
         spoken = sum(item.spoken for item in items)
-        words, silence, attention = sums.tolist()
+        taught, silent = max(1.0, spoken - dropped), max(1, len(items) - spoken)
+        skipped = not math.isfinite(norm)
         return Figures(
-            self.made,
-            words / max(1, spoken - dropped),
-            silence / max(1, len(items) - spoken),
-            attention / max(1, spoken - dropped),
-            norm,
-            rate,
-            dropped,
-            not math.isfinite(norm),
+            self.made, words / taught, silence / silent, attention / taught, norm, rate, int(dropped), skipped
         )
 
-    def _learned(self, taught: Sequence[tuple[Item, Target]], of: int) -> Tensor:
-        """Add up the gradients of items that are seen at once, and return their losses [3]."""
+    def _learned(self, items: Sequence[Item], of: int) -> Tensor:
+        """Add up the gradients of items that are seen at once; return their losses and how many were dropped, [4]."""
+        targets = self._original.targets(items)
+        taught = [(item, target) for item, target in zip(items, targets, strict=True) if target]
+        dropped = torch.tensor([0.0, 0.0, 0.0, len(items) - len(taught)])
+        if taught:
+            dropped[:3] = self._from(taught, 1 / of)
+        else:  # other processes wait for this one's part in what they compute together
+            silence = replace(items[0], spoken=False)
+            self._from([(silence, self._original.targets([silence])[0])], 0.0)
+        return dropped
+
+    def _from(self, taught: Sequence[tuple[Item, Target]], weight: float) -> Tensor:
+        """Add up the gradients of items, each of some weight, and return their losses [3]."""
         dims = self.student.dims
         spectra = [spectrum(item.heard, item.positions, dims.mels).to(self._device) for item, _ in taught]
         texts = [torch.tensor(target.tokens, device=self._device) for _, target in taught]
@@ -165,8 +171,8 @@ class Training:
         with torch.autocast(self._device.type, mixed.dtype) if mixed is not Mixed.FLOAT32 else nullcontext():
             reading = self.student(spectra, texts)
         loss = self._judge.loss(reading, [target for _, target in taught])
-        whole = loss.words + loss.silence + self._options.attention * loss.attention
-        self._scaler.scale(whole / of).backward()
+        far = loss.words + loss.silence + self._options.attention * loss.attention
+        self._scaler.scale(far * weight).backward()
         return torch.stack([loss.words, loss.silence, loss.attention]).detach().cpu()
 
     def _moved(self, rate: float) -> float:
@@ -175,7 +181,8 @@ class Training:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self._scaler.unscale_(self._optimizer)
-        norm = float(nn.utils.clip_grad_norm_(self._trained.values(), self._options.most))
+        cut = nn.utils.clip_grad_norm_(self._trained.values(), self._options.most)
+        norm = float(whole(cut))
         if self._scaler.is_enabled():
             self._scaler.step(self._optimizer)
             self._scaler.update()
@@ -184,12 +191,15 @@ class Training:
         return norm
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
-        """Return everything the next step depends on: tensors, not copied, and numbers."""
+        """Return everything the next step depends on: tensors, not copied, and numbers; all processes must ask."""
         tensors, steps = {}, 0.0
         for name, parameter in self._trained.items():
-            tensors[_WEIGHTS + name] = parameter.detach()
+            tensors[_WEIGHTS + name] = whole(parameter.detach())
             if moments := self._optimizer.state.get(parameter):
-                tensors[_FIRST + name], tensors[_SECOND + name] = moments["exp_avg"], moments["exp_avg_sq"]
+                tensors[_FIRST + name], tensors[_SECOND + name] = (
+                    whole(moments["exp_avg"]),
+                    whole(moments["exp_avg_sq"]),
+                )
                 steps = float(moments["step"])
         scaler = self._scaler.state_dict()
         numbers = {"made": self.made, "updates": steps}
@@ -204,13 +214,13 @@ class Training:
         """
         self.made = int(numbers["made"])
         for name, parameter in self._trained.items():
-            parameter.copy_(tensors[_WEIGHTS + name])
+            parameter.copy_(part(tensors[_WEIGHTS + name], parameter))
             if _FIRST + name in tensors:
-                first, second = torch.empty_like(parameter), torch.empty_like(parameter)
+                first, second = (part(tensors[kind + name], parameter) for kind in (_FIRST, _SECOND))
                 self._optimizer.state[parameter] = {
                     "step": torch.tensor(numbers["updates"], device=parameter.device),
-                    "exp_avg": first.copy_(tensors[_FIRST + name]),
-                    "exp_avg_sq": second.copy_(tensors[_SECOND + name]),
+                    "exp_avg": torch.empty_like(parameter).copy_(first),
+                    "exp_avg_sq": torch.empty_like(parameter).copy_(second),
                 }
         if self._scaler.is_enabled():
             self._scaler.load_state_dict(

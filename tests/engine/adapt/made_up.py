@@ -8,8 +8,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)")
 
+from engine.adapt.lora import narrow  # noqa: E402
 from engine.adapt.network import trainable  # noqa: E402
 from engine.adapt.records import Item  # noqa: E402
+from engine.adapt.shards import ALONE  # noqa: E402
 from engine.adapt.teacher import Original  # noqa: E402
 from engine.adapt.training import Options, Training  # noqa: E402
 from engine.units import SAMPLES_PER_POSITION  # noqa: E402
@@ -22,7 +24,7 @@ torch.set_num_threads(1)  # tests share the processor
 CPU = torch.device("cpu")
 POSITIONS = 100  # 2 s, for the 30 s that a Whisper is trained on
 SMALL = replace(DIMS, vocabulary=51864, positions=POSITIONS)
-ENDS = 4.5  # the logit of the end of text: the largest of the others is about as large, now and then
+SOON, NEVER = 17, 0  # logit of the end of text on the average; the largest of the others is about 4
 
 
 @cache
@@ -31,24 +33,26 @@ def tokenizer():
 
 
 @cache
-def original():
-    """Return a random model that ends its texts after a few words."""
+def original(ends=SOON):
+    """Return a random model that ends its texts after a few words, or never: it would repeat itself."""
     found = checkpoint(SMALL)
 
     def tensor(name):
         value = found.tensor(name)
         if name == "decoder/embeddings/weight":
             steady = found.tensor("decoder/layer_norm/beta")
-            value[tokenizer().end] = ENDS * steady / steady.square().sum()
+            value[tokenizer().end] = ends * steady / steady.square().sum()
         return value
 
     return replace(found, tensor=tensor)
 
 
-def training(**options):
-    """Return a training of such a model, from its beginning."""
-    torch.manual_seed(0)
-    return Training(trainable(original(), CPU), Original(original(), tokenizer(), CPU), Options(**options))
+def training(*, rank=0, ends=SOON, shards=ALONE, **options):
+    """Return a training of such a model, from its beginning, with or without matrices of some rank."""
+    student = trainable(original(ends), CPU)
+    if rank:
+        narrow(student, rank)
+    return Training(student, Original(original(ends), tokenizer(), CPU), Options(**options), shards)
 
 
 def item(seed, **given):
@@ -63,3 +67,22 @@ def item(seed, **given):
 def items(step, count=4):
     """Return what a step learns from: one in which nobody speaks, one with times."""
     return [item((step, index), spoken=index != 1, timed=index == 2) for index in range(count)]
+
+
+def trained(steps=2, **given):
+    """Return the weights that some steps leave behind, as one vector."""
+    run = training(**given)
+    for index in range(steps):
+        run.step(items(index), index / steps)
+    return weights(run)
+
+
+def weights(run):
+    """Return what is trained, as one vector."""
+    return torch.cat([tensor.flatten() for name, tensor in run.state()[0].items() if name.startswith("weights/")])
+
+
+def apart(found, plain, **given):
+    """Return how far two trainings have gone apart, as a share of the way that the second went."""
+    begun = weights(training(**given))
+    return float((found - plain).norm() / (plain - begun).norm())
