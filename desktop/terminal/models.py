@@ -36,7 +36,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         ("get", "fetch a model, going on where an earlier try ended"),
         ("delete", "delete what was fetched and made of a model"),
     ):
-        actions.add_parser(action, help=text).add_argument("model", metavar="NAME")
+        made = actions.add_parser(action, help=text)
+        made.add_argument("model", metavar="NAME")
+        if action == "get":
+            made.add_argument("--whole", action="store_true", help="keep the float weights too: adapt learns from them")
     check = actions.add_parser("check", help="hash every copy on this machine again")
     check.add_argument("model", metavar="NAME", nargs="*", help="only these")
 
@@ -49,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     """
     store, console = Store(paths.models()), Console()
     if args.action == "get":
-        return _get(store, args.model, console)
+        return _get(store, args.model, console, whole=args.whole)
     if args.action == "delete":
         store.delete(args.model)
         console.print(f"{args.model} is deleted.", highlight=False)
@@ -72,11 +75,11 @@ def _row(model: Model, copies: list[Copy], promise: Trust) -> tuple[str, ...]:
     return model.name, size, languages, model.licence, _PROMISE[promise], copies[0].label if copies else ""
 
 
-def _get(store: Store, name: str, console: Console) -> int:
+def _get(store: Store, name: str, console: Console, *, whole: bool) -> int:
     installed = _here(store, name)
-    if installed is None:
+    if installed is None or (whole and not any(copy.place for copy in store.copies(name))):
         with _bar(console) as report:
-            installed = store.download(name, report)
+            installed = store.download(name, report, whole=whole)
     console.print(f"{name} is ready: {_TRUST[installed.trust]}, in {installed.path}", soft_wrap=True, highlight=False)
     return 0
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from engine.errors import DownloadFailed, ModelCorrupt, ModelError, ModelMissing
 from engine.models.catalog import CATALOG, NEEDED, Model, lacking, named
 from engine.models.checks import Checked, Trust, checked, measured
-from engine.models.disk import exclusive, private_folder
+from engine.models.disk import exclusive, new_folder, private_folder, put_folder
 from engine.models.download import Patience, Progress
 from engine.models.hub import HUB, fetched
 from engine.models.installed import InstalledModel, installed
@@ -100,13 +100,16 @@ class Store:
             raise ModelMissing(f"{model.name} did not come with this Undertext", hint=_AGAIN)
         raise no_model(model.name, self.folder)
 
-    def download(self, name: str, progress: Progress, patience: Patience | None = None) -> InstalledModel:
+    def download(
+        self, name: str, progress: Progress, patience: Patience | None = None, *, whole: bool = False
+    ) -> InstalledModel:
         """Fetch a model from the hub, going on where an earlier try ended, and make it ready.
 
         Args:
             name: Of the catalog.
             progress: Told of every block; what it raises ends the download, which can be continued.
             patience: How long to wait for the hub.
+            whole: Keep the published files as well, in the store's folder under the model's name.
 
         Raises:
             ModelMissing: There is no such model.
@@ -125,6 +128,8 @@ class Store:
                 known = self._record.revision(model), self._record.pins(model)
                 place = fetched(self._hub, model, *known, folder=partial, progress=progress, patience=patience)
                 ready = self._kept(model, place, temporary=True)
+                if whole:
+                    self._keep_published(model, place)
                 shutil.rmtree(partial, ignore_errors=True)
         except OSError as error:
             raise _unwritable(self.folder, error) from error
@@ -218,6 +223,12 @@ class Store:
                 raise failure from error
             return replace(installed(directory, model, found.trust, source), refused=(failure.sentence,))
         return replace(self._ready(model), source=source)
+
+    def _keep_published(self, model: Model, place: Place) -> None:
+        with new_folder(self.folder, model.name) as fresh:
+            for name, parts in place.files.items():
+                Path(*parts).rename(fresh / name)
+            put_folder(fresh, self.folder / model.name)
 
     def _checked(self, model: Model, place: Place) -> Checked:
         """Check a place by catalog and record; what the hub delivered under a revision is recorded."""

@@ -397,6 +397,15 @@ class TestDownload:
         assert not (store.folder / "partial" / NAME).exists()
         assert not (store.folder / "recorded.json").exists()
 
+    def test_the_published_files_are_kept_where_they_are_wanted(self, tmp_path, hub):
+        store = shop(tmp_path, hub=hub.url)
+        found = download(store, whole=True)
+        kept = store.folder / NAME
+        assert {path.name: path.read_bytes() for path in kept.iterdir()} == FILES
+        assert found.path == store.folder / "int8" / NAME
+        assert [copy.place is None for copy in store.copies(NAME)] == [True, False]
+        assert not (store.folder / "partial" / NAME).exists()
+
     def test_an_interrupted_download_goes_on(self, tmp_path, hub):
         store = shop(tmp_path, hub=hub.url)
         hub.faults = [Fault("none"), Fault("cut", 3000), *[Fault("status", 503)] * AT_ONCE.tries]
