@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
@@ -29,19 +30,23 @@ NAMED = 5  # of the files that were passed over
 QUIET_S = 60.0  # between two lines where nobody watches
 
 
-def carry_out(options: argparse.Namespace) -> int:
+def carry_out(options: argparse.Namespace, root: Path = Path("/")) -> int:
     """Do what was asked; return 0, or 130 if it was broken off.
+
+    Args:
+        options: As `desktop.terminal.adapt` declares them.
+        root: Where Debian's packages are installed.
 
     Raises:
         EngineError: It cannot be done.
     """
-    adaptation = Adaptation(_order(options), Store(paths.models()))
+    adaptation = Adaptation(_order(options, root), Store(paths.models()))
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with _bar(console) as show:
         library = adaptation.gather(lambda name, done, of: show(done / of, f"finding sounds: {name}", ""))
     for line in (*_heard(library), *_wanted(adaptation)):
         console.print(line, markup=False)
-    with _bar(console) as show, _until_told() as stop:
+    with _bar(console) as show, until_told() as stop:
         progress = adaptation.train(
             Watch(lambda progress: _tell(show, progress), lambda note: console.print(f"{note}.", markup=False), stop)
         )
@@ -56,7 +61,7 @@ def carry_out(options: argparse.Namespace) -> int:
     return 0
 
 
-def _order(options: argparse.Namespace) -> Order:
+def _order(options: argparse.Namespace, root: Path) -> Order:
     minutes = None if options.steps else options.minutes or MINUTES
     return Order(
         model=options.model,
@@ -74,6 +79,7 @@ def _order(options: argparse.Namespace) -> Order:
             checkpointing=options.checkpointing,
         ),
         mixed=Mixed(options.precision),
+        root=root,
     )
 
 
@@ -163,7 +169,7 @@ class _Lines:
 
 
 @contextmanager
-def _until_told() -> Iterator[Callable[[], bool]]:
+def until_told() -> Iterator[Callable[[], bool]]:
     """Let Ctrl-C and a polite end of the process end the block between two steps; the second one ends it at once."""
     told: list[int] = []
 

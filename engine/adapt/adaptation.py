@@ -58,6 +58,7 @@ class Order:
         device: One of `engine.settings.DEVICES`.
         plan: What costs memory and time.
         mixed: In which floats a step computes.
+        root: Where Debian's packages are installed.
     """
 
     model: str
@@ -70,6 +71,7 @@ class Order:
     device: str = CPU
     plan: Plan = field(default_factory=Plan)
     mixed: Mixed = Mixed.FLOAT32
+    root: Path = Path("/")
 
 
 class Adaptation:
@@ -107,7 +109,8 @@ class Adaptation:
         Raises:
             MediaUnreadable: There is no speech in all of it.
         """
-        library = gather(self.order.home / "sounds", self.order.audio, self.languages, report=report)
+        order = self.order
+        library = gather(order.home / "sounds", order.audio, self.languages, root=order.root, report=report)
         self.__dict__["library"] = library
         return library
 

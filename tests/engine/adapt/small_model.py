@@ -1,0 +1,37 @@
+"""A Whisper of random weights in a folder, as small as one can be that is shown 30 s and has the real vocabulary."""
+
+import json
+import shutil
+
+import numpy as np
+
+from engine.whisper.cuda.model.dims import Dims, shapes
+from tests.engine.models import made_up
+from tests.engine.whisper.cuda.comparison import folder
+
+DIMS = Dims(
+    mels=80,
+    vocabulary=51864,
+    width=64,
+    heads=1,
+    encoder_layers=1,
+    decoder_layers=1,
+    positions=1500,
+    tokens=448,
+    alignment_heads=((0, 0),),
+)
+
+
+def small_model(path, seed=0):
+    """Write it, and return where it is; the test skips where the real tokenizer is not."""
+    rng = np.random.default_rng(seed)
+    made = {}
+    for name, shape in shapes(DIMS).items():
+        values = np.ones(shape) if name.endswith("gamma") else rng.standard_normal(shape) * DIMS.width**-0.5
+        made[name] = values.astype(np.float16)
+    made["encoder/num_heads"] = np.array(DIMS.heads, np.int16)
+    config = {"alignment_heads": [list(pair) for pair in DIMS.alignment_heads], "suppress_ids": [1], "lang_ids": []}
+    made_up.write(path, {"model.bin": made_up.weights(made), "config.json": json.dumps(config).encode()})
+    for name in ("tokenizer.json", "vocabulary.txt"):
+        shutil.copyfile(folder("float16 tiny.en") / name, path / name)
+    return path

@@ -1,0 +1,148 @@
+import itertools
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)")
+torch.set_num_threads(1)  # tests share the processor
+
+from desktop.assets import DEMO_CLIP  # noqa: E402
+from engine.adapt.adaptation import SILENT, SPOKEN, Adaptation, Order, thinned  # noqa: E402
+from engine.adapt.forecast import Plan  # noqa: E402
+from engine.adapt.library import Clip  # noqa: E402
+from engine.adapt.run import Goal, Watch  # noqa: E402
+from engine.adapt.training import Mixed  # noqa: E402
+from engine.errors import AdaptationError, MediaUnreadable, SettingsError  # noqa: E402
+from engine.models.checks import Trust  # noqa: E402
+from engine.models.installed import installed  # noqa: E402
+from engine.models.store import Store  # noqa: E402
+from engine.whisper.recognizer import Context  # noqa: E402
+from tests.engine.adapt.small_model import small_model  # noqa: E402
+
+STEPS = 3
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    """A folder with a small model and a recording; the sounds that are made of it are made once."""
+    folder = tmp_path_factory.mktemp("adaptation")
+    small_model(folder / "small")
+    (folder / "talks").mkdir()
+    shutil.copyfile(DEMO_CLIP, folder / "talks" / "demo.ogg")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_synthesisers(monkeypatch):
+    """Let the machine have none, nor packages: `order` looks for them where there is nothing."""
+    monkeypatch.setenv("PATH", "")
+
+
+def ordered(here, folder):
+    """Return what is wanted, everything of it in a folder but the sounds."""
+    return Order(
+        model=str(here / "small"),
+        out=folder / "out",
+        home=here / "home",
+        goal=Goal(steps=STEPS),
+        audio=(here / "talks",),
+        work=folder / "work",
+        plan=Plan(batch=2, at_once=2),
+        root=folder / "none",
+    )
+
+
+@pytest.fixture
+def order(here, tmp_path):
+    return ordered(here, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def unbroken(here):
+    """What is left by an order that nothing came between."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", "")
+        order = ordered(here, here / "unbroken")
+        carried_out(order)
+    return order
+
+
+def adaptation(order):
+    return Adaptation(order, Store(order.home / "none"))
+
+
+def carried_out(order, **watch):
+    found = adaptation(order)
+    progress = found.train(Watch(**watch))
+    if progress is None or progress.done == 1.0:
+        found.write(lambda _row: None)
+    return found
+
+
+def test_what_is_left_is_a_model_for_short_windows_with_a_card_and_no_state(unbroken):
+    assert installed(unbroken.out, None, Trust.UNKNOWN, "").context is Context.SHORT
+    card = (unbroken.out / "README.md").read_text()
+    for said in (f"| steps | {STEPS} |", "talks | speech | the user's own", "Nothing was measured", f"--steps {STEPS}"):
+        assert said in card
+    note = json.loads((unbroken.out / "undertext.json").read_text())
+    assert (note["adapted_from"]["model"], note["settings"]["steps"]) == ("small", STEPS)
+    assert [path.name for path in unbroken.work.iterdir()] == ["lock"]
+
+
+def test_what_is_broken_off_ends_as_what_is_not(order, unbroken):
+    for _ in range(STEPS):
+        asked = itertools.count()
+        carried_out(order, stop=lambda asked=asked: next(asked) > 0)
+    carried_out(order)
+    assert (order.out / "model.bin").read_bytes() == (unbroken.out / "model.bin").read_bytes()
+
+
+def test_another_seed_makes_another_model(order, unbroken):
+    carried_out(replace(order, seed=2))
+    assert (order.out / "model.bin").read_bytes() != (unbroken.out / "model.bin").read_bytes()
+
+
+def test_what_only_costs_memory_may_change_on_the_way(order):
+    asked = itertools.count()
+    carried_out(order, stop=lambda: next(asked) > 0)
+    carried_out(replace(order, plan=Plan(batch=2, at_once=1, checkpointing=True)))
+    assert order.out.is_dir()
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 5}, {"goal": Goal(steps=9)}, {"plan": Plan(batch=1)}, {"mixed": Mixed.BFLOAT16}], ids=str
+)
+def test_a_state_of_another_order_is_told_and_not_used(order, change):
+    asked = itertools.count()
+    carried_out(order, stop=lambda: next(asked) > 0)
+    with pytest.raises(AdaptationError, match="another adaptation"):
+        carried_out(replace(order, **change))
+
+
+def test_the_same_order_finds_its_own_folder_again(order):
+    first, same, other = (adaptation(replace(order, work=None, seed=seed)).work for seed in (1, 1, 2))
+    assert first == same != other
+    assert first.parent == order.home
+
+
+def test_no_sound_at_all_is_one_error_with_a_mend(order):
+    with pytest.raises(MediaUnreadable) as caught:
+        adaptation(replace(order, audio=())).train(Watch())
+    assert "--audio" in caught.value.hint
+
+
+def test_what_is_in_the_way_is_told_before_anything_is_begun(order):
+    order.out.mkdir()
+    (order.out / "letters.txt").touch()
+    with pytest.raises(SettingsError, match="something else"):
+        adaptation(order)
+
+
+def test_clips_are_thinned_evenly():
+    clips = [Clip(None, str(n) if n % 2 else "", "", "en") for n in range(400)]
+    found = thinned(clips)
+    assert [bool(clip.text) for clip in found] == [True] * SPOKEN + [False] * SILENT
+    assert found[1].text == "11"
+    assert thinned(clips[:7]) == [*clips[1:7:2], *clips[:7:2]]
