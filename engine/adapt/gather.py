@@ -1,11 +1,13 @@
 """Files and voices → sound with its takes, a piece at a time.
 
-Files are decoded by a process that can do nothing else (`engine.audio.media`), bare G.722 of telephone systems apart:
-no container tells what it is, and Debian ships it.
+Files are decoded by a process that can do nothing else (`engine.audio.media`). Two kinds are not: short WAV files, which
+take no decoder, and come by the hundred; and bare G.722 of telephone systems, of which no container tells what it is.
 """
 
 import tempfile
+import wave
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from engine.adapt.phrases import Write
 from engine.adapt.talkie import spoken_lines
 from engine.adapt.tracks import Pcm, Span, to_pcm
 from engine.adapt.utterances import utterances
-from engine.adapt.voices import Voice
+from engine.adapt.voices import Voice, read_wav
 from engine.audio.media import MediaSound, listed
 from engine.errors import MediaUnreadable
 from engine.speech.vad import SpeechDetector
@@ -27,14 +29,22 @@ PART = samples(600)  # what is cut into utterances at a time
 LEAST = samples(0.8)  # a word that is said alone teaches little
 LINES = 150  # of an archive, decoded at a time: about eight minutes
 ONE_IN = 2  # of such parts: two hours of one game are enough
-BLEND_S = 0.005
+PLAIN = 32 << 20  # bytes of a WAV file that is read at once
 
 
 def sound_files(folder: Path) -> list[Path]:
-    """Return the media files below a folder, or the one file that is named, in the order of their names."""
+    """Return the media files below a folder, or the one file that is named, in the order of their names.
+
+    Raises:
+        MediaUnreadable: There is no such folder or file, or no media file in it.
+    """
     if folder.is_file():
         return [folder]
-    return sorted(path for path in folder.rglob("*") if path.is_file() and listed(path))
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and listed(path))
+    if not found:
+        reason = "holds no sound" if folder.is_dir() else "is not there"
+        raise MediaUnreadable(f"{folder} {reason}", hint="Name a folder with recordings after --audio.")
+    return found
 
 
 def read_file(path: Path) -> Iterator[Pcm]:
@@ -46,6 +56,10 @@ def read_file(path: Path) -> Iterator[Pcm]:
     if path.suffix == ".g722":
         yield to_pcm(read_g722(path.read_bytes()))
         return
+    if path.suffix == ".wav" and path.stat().st_size < PLAIN:
+        with suppress(wave.Error, EOFError):
+            yield to_pcm(read_wav(path.read_bytes()))
+            return
     with MediaSound(path) as sound:
         part: list[Pcm] = []
         while len(block := sound.read()):

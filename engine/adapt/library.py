@@ -103,6 +103,12 @@ class Library:
         spoken = [clip for clip in clips if clip.text]
         return *spoken, *(clip for clip in clips if not clip.text and len(clip.sound) >= LEAST_SILENT)
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells this library from another: items of one are no items of the other."""
+        known = [(track.about, track.spans) for track in self.tracks]
+        return hashlib.sha256(repr(known).encode()).hexdigest()
+
     @property
     def credits(self) -> tuple[Credit, ...]:
         """What is trained with, a line for each source, kind and licence."""
@@ -135,7 +141,8 @@ def gather(
         report: Is told the name of what comes next, how many were done, and of how many.
 
     Raises:
-        MediaUnreadable: There is no speech in all of it.
+        MediaUnreadable: A folder is not there or holds no sound, or there is no speech in all of it.
+        DiskFull: The work folder has no room.
     """
     work.mkdir(parents=True, exist_ok=True)
     wanted = [*_packages(sources, root, languages), *_own(folders), *_spoken(voices, languages)]

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.adapt.sources import Kind
+from engine.errors import DiskFull
 from engine.records import Samples
 
 Pcm = NDArray[np.int16]
@@ -109,15 +111,27 @@ def write_sound(path: Path, pieces: Iterable[tuple[Pcm, Sequence[Span]]]) -> tup
     Args:
         path: The folder exists.
         pieces: Sound with its takes, counted from its own first sample.
+
+    Raises:
+        DiskFull: There is no room.
     """
     spans: list[Span] = []
     at = 0
     with path.open("wb") as file:
         for pcm, takes in pieces:
-            file.write(pcm.astype("<i2").tobytes())
+            _put(file, pcm)
             spans += (Span(take.start + at, take.stop + at, take.text) for take in takes)
             at += len(pcm)
     return spans, at
+
+
+def _put(file: BinaryIO, pcm: Pcm) -> None:
+    try:
+        file.write(pcm.astype("<i2").tobytes())
+    except OSError as error:
+        raise DiskFull(
+            f"{file.name} cannot be written: {error.strerror or error}", hint="Make room there, or name another folder."
+        ) from error
 
 
 def write_track(path: Path, about: About, spans: Sequence[Span], length: int) -> Track:

@@ -20,6 +20,7 @@ from engine.errors import MediaUnreadable
 from engine.records import AudioBlock, Samples
 
 PATIENCE_S = 60.0  # for one sentence: the slowest voice takes a second
+LOWEST_HZ, HIGHEST_HZ = 4_000, 200_000
 FESTIVAL_VOICES = Path("/usr/share/festival/voices")
 
 
@@ -119,6 +120,8 @@ def read_wav(data: bytes) -> Samples:
         if file.getsampwidth() != 2:
             raise wave.Error(f"{file.getsampwidth()} bytes a sample instead of 2")
         rate, channels = file.getframerate(), file.getnchannels()
+        if not LOWEST_HZ <= rate <= HIGHEST_HZ:
+            raise wave.Error(f"{rate} Hz")
         pcm = np.frombuffer(file.readframes(file.getnframes()), "<i2")
     resampler = Resampler(rate)
     frames = (pcm[: len(pcm) // channels * channels].reshape(-1, channels) / 32768).astype(np.float32)

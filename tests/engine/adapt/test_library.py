@@ -19,7 +19,7 @@ from engine.adapt.talkie import spoken_lines
 from engine.adapt.tracks import About, Span, read_track, to_pcm, write_sound, write_track
 from engine.adapt.utterances import utterances
 from engine.adapt.voices import ESPEAK, VOICES, Program, Voice, read_wav
-from engine.errors import MediaUnreadable
+from engine.errors import DiskFull, MediaUnreadable
 from engine.speech.vad import SpeechDetector
 
 RATE = 16_000
@@ -98,7 +98,8 @@ def test_what_was_gathered_is_not_made_again(tmp_path, folder):
     work = tmp_path / "work"
     first = gather(work, [folder], root=tmp_path, voices=())
     written = {path: path.stat().st_mtime_ns for path in work.glob("*.pcm")}
-    assert gather(work, [folder], root=tmp_path, voices=()).tracks == first.tracks
+    second = gather(work, [folder], root=tmp_path, voices=())
+    assert (second.tracks, second.fingerprint) == (first.tracks, first.fingerprint)
     kept = {path: path.stat().st_mtime_ns for path in work.glob("*.pcm")}
     assert {path: kept[path] for path in (track.path for track in first.tracks)} == {
         track.path: written[track.path] for track in first.tracks
@@ -125,6 +126,20 @@ def test_voices_speak_and_one_is_held_out(tmp_path, few_sentences):
         assert 0.5 < len(clip.sound) / RATE < 20
         assert clip.voice == SECRET.label
     assert not {clip.text for clip in library.held_out} & {span.text for span in track.spans}
+
+
+@pytest.mark.parametrize("name", ["nowhere", "empty"])
+def test_a_folder_without_sound_is_told_of(tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(MediaUnreadable, match=name):
+        gather(tmp_path / "work", [tmp_path / name], root=tmp_path, voices=())
+
+
+def test_a_full_disk_ends_it():
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    with pytest.raises(DiskFull):
+        write_sound(Path("/dev/full"), [(np.zeros(1 << 20, np.int16), [])])
 
 
 def test_no_speech_at_all_is_one_clear_error(tmp_path):
