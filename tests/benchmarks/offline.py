@@ -1,13 +1,16 @@
 """Whole recordings: `undertext transcribe` beside faster-whisper, same model, same files, same threads, beam 5.
 
     .venv/bin/python -m tests.benchmarks.offline tiny.en base --audio ../shared/audio
-    .venv/bin/python -m tests.benchmarks.offline --random tiny,base,small    # cost alone, weights of chance
+    .venv/bin/python -m tests.benchmarks.offline --random small --audio ../shared/audio --sets joined --minutes 4
 
 Each way runs in a process of its own, from its start to its end, model and files included, on every set:
 `clips` (each a file), `long` (talks of a minute or two) and `joined` (one file of them all, again and again). The ways
 take turns, round after round; a ratio is that of their medians. While other programs compute, CPU time says more
 than wall time. Ours writes files and word times; the others give text, without word times, at temperature 0 (falling
 back to sampling would cost them more). Word error rate as in `measures.word_errors`, over all words of a set.
+
+With `--random` only cost is compared: everybody writes the same text in every window (`untrained`), however short it
+is, so that clips are left out. Sequential is then not shown its own text, by whose length its places would be moved.
 """
 
 import argparse
@@ -21,6 +24,7 @@ import time
 import wave
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +34,7 @@ from engine.errors import ModelError
 from engine.models.store import Store
 from tests.benchmarks.measures import word_errors
 from tests.benchmarks.recordings import Recording, group, joined
-from tests.benchmarks.untrained import SHAPES, Shape, write
+from tests.benchmarks.untrained import RECITED, SHAPES, Shape, write
 
 OURS = "undertext"
 PEERS = ("sequential", "sequential, VAD", "batched")
@@ -86,22 +90,24 @@ def _written(folder: Path, number: int, recording: Recording) -> Path:
     return path
 
 
-def ours(model: Path, files: Sequence[Path], threads: int, language: str) -> Run:
+def ours(model: Path, files: Sequence[Path], options: argparse.Namespace) -> Run:
     """Run the command; its texts are those it wrote."""
     with tempfile.TemporaryDirectory() as home:
         out = Path(home) / "out"
-        words = ["transcribe", *files, "--output", out, "--model", model, "--threads", threads, "--language", language]
+        words = ["transcribe", *files, "--output", out, "--model", model, "--threads", options.threads]
+        words += ["--language", options.language]
         run = _measured(OURS, [sys.executable, ROOT / "main.py", *words], {"UNDERTEXT_HOME": home})
         run.texts = [(out / f"{path.stem}.txt").read_text(encoding="utf-8") for path in files]
     return run
 
 
-def peer(way: str, model: Path, files: Sequence[Path], threads: int, language: str) -> Run:
+def peer(way: str, model: Path, files: Sequence[Path], options: argparse.Namespace) -> Run:
     """Run faster-whisper in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         order, answer = Path(folder, "order.json"), Path(folder, "answer.json")
-        about = {"way": way, "model": str(model), "files": list(map(str, files)), "threads": threads}
-        order.write_text(json.dumps({**about, "language": language, "answer": str(answer)}))
+        about = {"way": way, "model": str(model), "files": list(map(str, files)), "threads": options.threads}
+        about |= {"language": options.language, "previous": not options.random, "answer": str(answer)}
+        order.write_text(json.dumps(about))
         run = _measured(way, [sys.executable, "-m", "tests.benchmarks.offline", "--peer", order], {})
         run.texts = json.loads(answer.read_text())
     return run
@@ -134,7 +140,9 @@ def transcribe_as_peer(order: Path) -> None:
         if asked["way"] == "batched":
             segments, _ = BatchedInferencePipeline(model).transcribe(path, batch_size=BATCH, **settings)
         else:
-            segments, _ = model.transcribe(path, vad_filter="VAD" in asked["way"], **settings)
+            segments, _ = model.transcribe(
+                path, vad_filter="VAD" in asked["way"], condition_on_previous_text=asked["previous"], **settings
+            )
         texts.append("".join(segment.text for segment in segments))
     Path(asked["answer"]).write_text(json.dumps(texts))
 
@@ -144,8 +152,7 @@ def compare(name: str, model: Path, chosen: Set, options: argparse.Namespace) ->
     runs: dict[str, list[Run]] = {way: [] for way in (OURS, *options.peers)}
     for _ in range(options.rounds):
         for way, done in runs.items():
-            arguments = model, chosen.files, options.threads, options.language
-            done.append(ours(*arguments) if way == OURS else peer(way, *arguments))
+            done.append((ours if way == OURS else partial(peer, way))(model, chosen.files, options))
     mine = _medians(runs[OURS])
     figures = {}
     for way, done in runs.items():
@@ -177,7 +184,7 @@ def models(options: argparse.Namespace, folder: Path) -> Iterator[tuple[str, Pat
     store = Store(paths.models())
     for name in options.random.split(",") if options.random else ():
         path = folder / name
-        write(path, (SHAPES | MORE_SHAPES)[name], store.find("base").path)
+        write(path, (SHAPES | MORE_SHAPES)[name], store.find("base").path, RECITED)
         yield f"{name} (random)", path
     for name in options.models:
         found = store.find(name)
@@ -213,6 +220,8 @@ def main() -> None:
     if options.peer:
         transcribe_as_peer(options.peer)
         return
+    if options.random:
+        options.sets = [name for name in options.sets if name != "clips"]
     options.json = options.json and options.json.absolute()
     with tempfile.TemporaryDirectory() as folder:
         measured = []
