@@ -73,7 +73,7 @@ def read_g722(data: bytes) -> Samples:
     """Return bare G.722 as sound, float32 [n], 16 kHz: what telephone systems store prompts as."""
     decoder = av.CodecContext.create("g722", "r")
     decoder.sample_rate, decoder.layout = SAMPLE_RATE, "mono"
-    return _sound(decoder.decode(av.Packet(data)))
+    return _sound(decoder.decode(av.Packet(data))) if data else np.empty(0, np.float32)
 
 
 def resampled(sound: Samples, rate: int, wanted: int) -> Samples:
@@ -118,7 +118,7 @@ def _round_trip(sound: Samples, codec: Codec, bit_rate: int) -> Samples:
 def _sound(frames: "list[av.AudioFrame]") -> Samples:
     """Return mono frames as float32 [n] at their own rate."""
     arrays = [frame.to_ndarray().reshape(-1) for frame in frames]
-    whole = np.concatenate(arrays)
+    whole = np.concatenate(arrays) if arrays else np.empty(0, np.float32)
     return (whole / 32768 if whole.dtype == np.int16 else whole).astype(np.float32)
 
 
