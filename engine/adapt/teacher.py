@@ -67,6 +67,7 @@ class Original:
         dtype: In which type.
 
     Attributes:
+        aligned: Layer and head of each alignment head.
         multilingual: Whether it knows other languages than English.
     """
 
@@ -81,6 +82,7 @@ class Original:
         never = (*checkpoint.suppressed, *tokenizer.never)
         marks = Marks(tokenizer.end, tokenizer.untimed, tokenizer.no_speech, never, tokenizer.blank)
         self._greedy = Greedy(self._model, marks)
+        self.aligned = checkpoint.dims.alignment_heads
         self.multilingual = checkpoint.dims.vocabulary >= MULTILINGUAL
         self._languages = torch.tensor(_languages(tokenizer) if self.multilingual else [], device=device)
 

@@ -1,0 +1,121 @@
+"""What the original teaches: its own words of the clean sound, as the reference has them, whoever else is heard."""
+
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)")
+
+from engine.adapt.records import Item  # noqa: E402
+from engine.adapt.teacher import Original, spectrum  # noqa: E402
+from engine.units import SAMPLES_PER_POSITION  # noqa: E402
+from engine.whisper.cuda.model.weights import read_checkpoint  # noqa: E402
+from engine.whisper.tokenizer import Tokenizer  # noqa: E402
+from tests.benchmarks.recordings import load  # noqa: E402
+from tests.engine.adapt.made_up import CPU, NEVER, item, original, tokenizer  # noqa: E402
+from tests.engine.whisper.cuda.comparison import distance, folder, references_choice, states_of, theirs  # noqa: E402
+from tests.material import recording  # noqa: E402
+from tests.reference import whisper  # noqa: E402
+
+NAME, CLIP = "float16 tiny.en", "native/jfk.flac"
+FIRST_WORDS = " And so my fellow Americans"
+
+
+@cache
+def real():
+    return Original(read_checkpoint(folder(NAME)), Tokenizer(folder(NAME)), CPU)
+
+
+@cache
+def jfk(timed=False):
+    sound = load(recording(CLIP))
+    return Item(sound, 0 * sound, len(sound) // SAMPLES_PER_POSITION, sound[:0], timed=timed)
+
+
+@cache
+def taught(timed=False):
+    return real().targets([jfk(timed)])[0]
+
+
+@pytest.mark.model
+def test_it_writes_what_the_reference_finds_likeliest():
+    target = taught()
+    assert target.tokens[: target.first] == (tokenizer().start, tokenizer().untimed)
+    assert list(target.tokens[target.first :]) == references_choice(NAME, CLIP, list(target.tokens))
+    assert tokenizer().decode(target.tokens).startswith(FIRST_WORDS)
+
+
+@pytest.mark.model
+def test_its_distribution_and_attention_are_the_references():
+    target, model = taught(), whisper(folder(NAME))
+    with torch.no_grad():
+        truth = theirs(model, real().aligned, torch.tensor([target.tokens]), states_of(NAME, CLIP))
+    assert target.places == tuple(range(len(target.tokens) - 1))
+    assert distance(target.hidden @ real().embeddings.T, truth.logits[0, :-1]) < 1e-5
+    seen = truth.attention[0, :, target.first - 1 : -1, : jfk().positions]
+    assert distance(target.attention, seen) < 1e-4
+
+
+@pytest.mark.model
+def test_with_times_its_text_begins_and_ends_with_one():
+    target = taught(timed=True)
+    assert target.tokens[: target.first] == (tokenizer().start,)
+    zero = tokenizer().untimed + 1
+    text = target.tokens[target.first :]
+    assert text[0] == zero
+    assert zero < text[-2] <= zero + jfk().positions + 50
+    assert tokenizer().decode(text).startswith(FIRST_WORDS)
+
+
+@pytest.mark.model
+def test_the_words_before_are_the_prompt():
+    cut = len(jfk().clean) // 2
+    late = replace(jfk(), clean=jfk().clean[cut:], heard=jfk().heard[cut:], positions=250, before=jfk().clean[:cut])
+    (target,) = real().targets([late])
+    assert target.tokens[0] == tokenizer().previous
+    assert tokenizer().decode(target.tokens[: target.start]).startswith(FIRST_WORDS)
+    assert target.attention.shape[1:] == (len(target.tokens) - target.first, 250)
+
+
+def made_up(ends=17):
+    return Original(original(ends), tokenizer(), CPU)
+
+
+def test_what_it_teaches_of_an_item_does_not_hang_on_the_others():
+    items = [item(seed, timed=seed % 2 == 0) for seed in range(6)]
+    items[1] = replace(items[1], before=items[2].clean)
+    items[4] = replace(items[4], prompt="Before that, somebody said this.")
+    together = made_up().targets(items)
+    assert sum(target is not None for target in together) >= 3
+    for each, found in zip(items, together, strict=True):
+        (alone,) = made_up().targets([each])
+        if found is None or alone is None:
+            assert found is alone
+        else:
+            assert alone.tokens == found.tokens
+            assert distance(found.hidden, alone.hidden) < 1e-5
+            assert distance(found.attention, alone.attention) < 1e-5
+
+
+def test_a_text_without_an_end_or_one_that_goes_round_in_circles_is_not_taught():
+    assert made_up(NEVER).targets([item(0), item(1, spoken=False)])[0] is None
+
+
+@pytest.mark.parametrize("timed", [False, True])
+@pytest.mark.parametrize("prompt", ["", "It was said before."])
+def test_where_nobody_speaks_nothing_is_written(timed, prompt):
+    (target,) = made_up().targets([item(0, spoken=False, timed=timed, prompt=prompt)])
+    words = tokenizer()
+    told = [words.previous, *words.encode(f" {prompt}")] if prompt else []
+    behind = [words.start, words.untimed + 1] if timed else [words.start, words.untimed]
+    assert target.tokens == (*told, *behind, words.end)
+    assert target.start == len(told)
+    assert target.hidden is None
+    assert target.tokens[target.places[-1] + 1] == words.end
+
+
+def test_a_sound_is_shown_with_silence_behind_it_or_cut_off():
+    sound = item(3).clean
+    assert spectrum(sound, 100, 80).shape == (80, 200)
+    assert torch.equal(spectrum(sound[: 50 * SAMPLES_PER_POSITION], 50, 80), spectrum(sound, 50, 80))
