@@ -1,7 +1,7 @@
 """Files and voices → sound with its takes, a piece at a time.
 
-Files are decoded by a process that can do nothing else (`engine.audio.media`). Two kinds are not: short WAV files,
-which take no decoder, and come by the hundred; and bare G.722 of telephone systems, of which no container tells what it is.
+Files are decoded by a process that can do nothing else (`engine.audio.media`), but for two kinds: short WAV files take
+no decoder, and come by the hundred; of the bare G.722 of telephone systems no container tells what it is.
 """
 
 import tempfile

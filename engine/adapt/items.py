@@ -168,12 +168,12 @@ class Items:
         return int(np.clip(-(-(length + samples(margin_s)) // SAMPLES_PER_POSITION), 1, MOST_POSITIONS))
 
     def _whole(self, rng: np.random.Generator) -> _Sound:
-        most_s = 26.0 if rng.random() < 0.1 else 13.0
+        most_s = 26.0 if rng.random() < 0.1 else 14.5
         said = self._speakers.talk(rng, int(rng.integers(1, 5)), samples(most_s))
         return _Sound(said.sound, language=said.language)
 
     def _cut(self, rng: np.random.Generator) -> _Sound:
-        said = self._speakers.talk(rng, int(rng.integers(1, 4)), samples(16))
+        said = self._speakers.talk(rng, int(rng.integers(1, 4)), samples(16), broken_off=True)
         return _Sound(_broken_off(said.sound, rng), language=said.language)
 
     def _inside(self, rng: np.random.Generator) -> _Sound:
@@ -184,11 +184,11 @@ class Items:
         return _Sound(clean, before=said.sound[max(0, at - samples(15)) : at], language=said.language)
 
     def _full(self, rng: np.random.Generator) -> _Sound:
-        said = self._speakers.talk(rng, 40, LONGEST)
+        said = self._speakers.talk(rng, 40, LONGEST, broken_off=True)
         return _Sound(said.sound, language=said.language)
 
     def _trailing(self, rng: np.random.Generator) -> _Sound:
-        said = self._speakers.talk(rng, int(rng.integers(1, 3)), samples(12))
+        said = self._speakers.talk(rng, int(rng.integers(1, 3)), samples(14))
         length = samples(rng.uniform(1.5, 12))
         if rng.random() < 0.35:
             tail = np.zeros(length, np.float32)

@@ -51,6 +51,7 @@ class Source:
         return sorted(path for path in root.glob(self.pattern) if path.is_file())
 
 
+# Only what lies in the folder itself, sentences mostly: of its letters and digits, alone, Whisper makes nothing.
 _ASTERISK = "usr/share/asterisk/sounds"
 SOURCES = (
     Source(
@@ -63,7 +64,7 @@ SOURCES = (
     ),
     Source(
         "asterisk-core-sounds-en-g722",
-        f"{_ASTERISK}/en_US_f_Allison/**/*.g722",
+        f"{_ASTERISK}/en_US_f_Allison/*.g722",
         Kind.SPEECH,
         "CC-BY-SA-3.0",
         "en",
@@ -71,7 +72,7 @@ SOURCES = (
     ),
     Source(
         "asterisk-core-sounds-es-g722",
-        f"{_ASTERISK}/es_MX_f_Allison/**/*.g722",
+        f"{_ASTERISK}/es_MX_f_Allison/*.g722",
         Kind.SPEECH,
         "CC-BY-SA-3.0",
         "es",
@@ -79,7 +80,7 @@ SOURCES = (
     ),
     Source(
         "asterisk-core-sounds-fr-g722",
-        f"{_ASTERISK}/fr_CA_f_June/**/*.g722",
+        f"{_ASTERISK}/fr_CA_f_June/*.g722",
         Kind.SPEECH,
         "CC-BY-SA-3.0",
         "fr",
@@ -87,7 +88,7 @@ SOURCES = (
     ),
     Source(
         "asterisk-core-sounds-it-g722",
-        f"{_ASTERISK}/it_IT_m_Carlo/**/*.g722",
+        f"{_ASTERISK}/it_IT_m_Carlo/*.g722",
         Kind.SPEECH,
         "CC-BY-3.0",
         "it",
@@ -95,7 +96,7 @@ SOURCES = (
     ),
     Source(
         "asterisk-core-sounds-ru-g722",
-        f"{_ASTERISK}/ru_RU_f_IvrvoiceRU/**/*.g722",
+        f"{_ASTERISK}/ru_RU_f_IvrvoiceRU/*.g722",
         Kind.SPEECH,
         "CC-BY-3.0",
         "ru",

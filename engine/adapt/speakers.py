@@ -38,8 +38,15 @@ class Speakers:
         self._tracks = tracks
         self._bounds = np.cumsum(_weights(tracks))
 
-    def talk(self, rng: np.random.Generator, utterances: int, most: int) -> Talk:
-        """Return up to so many utterances, of no more than `most` samples together."""
+    def talk(self, rng: np.random.Generator, utterances: int, most: int, *, broken_off: bool = False) -> Talk:
+        """Return up to so many utterances, of no more than `most` samples together.
+
+        Args:
+            rng: Decides everything.
+            utterances: One at least is heard.
+            most: Of samples; an utterance that would not end before is left out.
+            broken_off: It is heard all the same, as far as there is room.
+        """
         first = self._track(rng)
         second = self._track(rng) if rng.random() < TWO_VOICES else first
         if second.about.language != first.about.language:
@@ -54,6 +61,8 @@ class Speakers:
             at[id(track)] += 1
             said = at_level(track.sound(span.start, span.stop), level_db + float(rng.normal(0, 1.5)))
             pause = np.zeros(samples(rng.uniform(*PAUSES_S)), np.float32)
+            if parts and length + len(said) > most and not broken_off:
+                break
             parts += [said, pause]
             length += len(said) + len(pause)
             if length >= most:

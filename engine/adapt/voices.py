@@ -1,7 +1,8 @@
 """Free synthesisers as programs: text → sound, 16 kHz mono.
 
 flite, festival, espeak-ng and pico2wave, where they are installed; a voice of a program that is missing is not offered.
-Voices that Whisper tiny.en itself misunderstood are not in the table: who is not understood cannot teach.
+Voices that Whisper itself misunderstood are not in the table: who is not understood cannot teach. So no other language
+has one: of espeak-ng's German, French, Italian, Dutch and Russian, Whisper base got every third word wrong and more.
 """
 
 import io
