@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.adapt.gather import Piece, sound_files, speech_of, spoken_by, whole
-from engine.adapt.phrases import writer
+from engine.adapt.phrases import examples, writer
 from engine.adapt.sources import SOURCES, Kind, Missing, Source, missing
 from engine.adapt.tracks import VERSION, About, Span, Track, read_track, write_sound, write_track
 from engine.adapt.utterances import utterances
@@ -28,6 +28,7 @@ from engine.speech.vad import SpeechDetector
 from engine.units import samples, seconds
 
 SENTENCES = 80  # that a voice speaks: six minutes
+TEXT_CREDIT = "sentences of WordNet 3.0, Princeton University"
 OWN = "the user's own"
 LONGEST_NOISE = samples(180)
 SPOKEN_SHARE = 0.05  # a file with less speech than this is a noise
@@ -152,7 +153,7 @@ def gather(
         report(order.about.voice, at, len(wanted))
         try:
             path = work / f"{order.key}.pcm"
-            track = read_track(path) or order.make(path, order.about, detector)
+            track = _kept(path, order.about) or order.make(path, order.about, detector)
         except (MediaUnreadable, OSError) as error:
             unread.append(Unread(order.about.voice, str(error)))
             continue
@@ -168,6 +169,14 @@ def gather(
             hint=f"Name a folder of recordings with --audio{f', or install voices: {install}' if install else ''}.",
         )
     return library
+
+
+def _kept(path: Path, about: About) -> Track | None:
+    """Return a track that is here, with what is told of it today; what was heard in it stays."""
+    track = read_track(path)
+    if track is None:
+        return None
+    return replace(track, about=replace(about, kind=track.about.kind, held_out=track.about.held_out))
 
 
 Make = Callable[[Path, About, SpeechDetector], Track]
@@ -211,6 +220,7 @@ def _spoken(voices: Iterable[Voice], languages: Sequence[str]) -> Iterator[_Orde
                 voice.label,
                 voice.program.licence,
                 voice.language,
+                TEXT_CREDIT if examples() and voice.language == "en" else "",
                 held_out=voice.held_out,
                 made=True,
             )

@@ -42,8 +42,8 @@ class Program:
     free: bool = True
 
 
-FLITE = Program("flite", "flite", "LicenseRef-Flite (BSD-like)")
-FESTIVAL = Program("festival", "festival", "LicenseRef-Festival (BSD-like)")
+FLITE = Program("flite", "flite", "MIT-Festival")
+FESTIVAL = Program("festival", "festival", "MIT-Festival")
 ESPEAK = Program("espeak-ng", "espeak-ng", "GPL-3.0-or-later")
 PICO = Program("pico2wave", "libttspico-utils", "Apache-2.0", free=False)
 
