@@ -52,6 +52,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     memory.add_argument("--at-once", type=_count, default=8, metavar="N", help="of these at a time (default: 8)")
     memory.add_argument("--checkpointing", action="store_true", help="compute twice what would have to be held")
     memory.add_argument(
+        "--lora", type=_count, default=0, metavar="RANK", help="learn narrow matrices beside the weights"
+    )
+    memory.add_argument(
         "--precision", default=PRECISIONS[0], choices=PRECISIONS, help="floats to compute in (default: float32)"
     )
 
@@ -64,7 +67,8 @@ def run(options: argparse.Namespace) -> int:
     """
     if missing := [name for name in ("torch", "safetensors") if find_spec(name) is None]:
         raise AdaptationError(
-            f"{' and '.join(missing)} is not installed", hint="Install it: ./run gpu, or pip install 'undertext[gpu]'."
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed",
+            hint="Install it: ./run gpu, or pip install 'undertext[gpu]'.",
         )
     from desktop.terminal.adapting import carry_out  # noqa: PLC0415  # imports torch
 

@@ -77,6 +77,7 @@ def _order(options: argparse.Namespace, root: Path) -> Order:
             at_once=min(options.at_once, options.batch),
             half=options.precision != Mixed.FLOAT32,
             checkpointing=options.checkpointing,
+            lora=options.lora,
         ),
         mixed=Mixed(options.precision),
         root=root,

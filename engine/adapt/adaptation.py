@@ -21,15 +21,17 @@ from engine.adapt.float_model import FloatModel, find_float_model
 from engine.adapt.forecast import Plan, free_memory, gigabytes, kept_bytes, left_bytes, refuse_too_large
 from engine.adapt.items import Items
 from engine.adapt.library import Clip, Library, Report, gather
+from engine.adapt.lora import folded, narrow
 from engine.adapt.measure import Row, table
-from engine.adapt.network import named, trainable
+from engine.adapt.network import FROZEN, Network, named, trainable
 from engine.adapt.records import Item
 from engine.adapt.run import Goal, Progress, Watch, run
 from engine.adapt.saving import SHARE, refuse_foreign, save
+from engine.adapt.shards import ALONE
 from engine.adapt.sources import SOURCES
 from engine.adapt.state import Work
 from engine.adapt.teacher import Original
-from engine.adapt.training import Mixed, Options, Training
+from engine.adapt.training import WEIGHTS, Mixed, Options, Training
 from engine.adapt.voices import VOICES
 from engine.errors import AdaptationError, CudaUnavailable
 from engine.models.store import Store
@@ -86,7 +88,7 @@ class Adaptation:
     """
 
     def __init__(self, order: Order, store: Store) -> None:
-        self.order = order
+        self.order, self.shards = order, ALONE
         refuse_foreign(order.out)
         self.original: FloatModel = find_float_model(order.model, store, order.home / "models")
         self.device = _device(order.device)
@@ -166,7 +168,7 @@ class Adaptation:
             return card(self.order.out.name, self._making(clips, rows))
 
         note = noted(self._base, self.settings)
-        save(self.original.folder, self._weights(), self.order.out, note, describe=describe)
+        save(self.original.folder, self.weights(), self.order.out, note, describe=describe)
         self._work.clear()
 
     @property
@@ -177,6 +179,7 @@ class Adaptation:
             "items a step": self.order.plan.batch,
             "seed": self.order.seed,
             "floats": self.order.mixed.value,
+            "rank of LoRA": self.order.plan.lora or "none",
         }
 
     @property
@@ -203,11 +206,23 @@ class Adaptation:
         dtype = torch.float32 if self.device.type == CPU else torch.float16
         original = Original(self.checkpoint, Tokenizer(self.original.folder), self.device, dtype)
         options = Options(at_once=min(plan.at_once, plan.batch), mixed=self.order.mixed, frugal=plan.checkpointing)
-        return Training(trainable(self.checkpoint, self.device), original, options)
+        return Training(self._student(self.device), original, options, self.shards)
 
-    def _weights(self) -> Mapping[str, NDArray[np.float32]]:
-        trained = ((name, each) for name, each in named(self._training.student) if each.requires_grad)
-        return {name: each.detach().float().cpu().numpy() for name, each in trained}
+    def _student(self, device: torch.device) -> Network:
+        student = trainable(self.checkpoint, device)
+        if self.order.plan.lora:
+            narrow(student, self.order.plan.lora)
+        return student
+
+    def weights(self) -> Mapping[str, NDArray[np.float32]]:
+        """Return what was learned, whole and in main memory, by CTranslate2's names."""
+        tensors, _ = self._training.state()
+        student = self._student(torch.device(CPU))
+        with torch.no_grad():
+            for name, each in named(student):
+                if each.requires_grad:
+                    each.copy_(tensors[WEIGHTS + name])
+        return {name: each.numpy() for name, each in folded(student).items() if name not in FROZEN}
 
     @property
     def _base(self) -> Base:
@@ -236,6 +251,7 @@ class Adaptation:
         words += [word for folder in order.audio for word in ("--audio", str(folder))]
         words += ["--steps", str(self._training.made), "--seed", str(order.seed), "--batch", str(plan.batch)]
         words += ["--precision", order.mixed.value] if order.mixed is not Mixed.FLOAT32 else []
+        words += ["--lora", str(plan.lora)] if plan.lora else []
         return shlex.join(words)
 
     def _refuse_full_disk(self) -> None:

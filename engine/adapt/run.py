@@ -93,12 +93,14 @@ class Watch:
         note: Takes a sentence that a person should read.
         stop: Whether the run is to end now; asked between steps.
         clock: Seconds.
+        agree: Returns what the first of several processes has decided; called by all of them with what they think.
     """
 
     tell: Callable[[Progress], None] = lambda _progress: None
     note: Callable[[str], None] = lambda _sentence: None
     stop: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = time.monotonic
+    agree: Callable[[Sequence[float]], Sequence[float]] = lambda thought: thought
 
 
 def run(learner: Learner, draw: Draw, work: Work, goal: Goal, watch: Watch) -> Progress | None:
@@ -122,19 +124,21 @@ def run(learner: Learner, draw: Draw, work: Work, goal: Goal, watch: Watch) -> P
         learner.restore(state.tensors, state.numbers)
     before_s = state.spent_s if state is not None else 0.0
     keeper = _Keeper(work, learner, watch)
-    began_s, first, progress = watch.clock(), goal.done(learner.made, before_s), None
-    done = first
-    while done < 1.0 and not watch.stop():
+    began_s, progress = watch.clock(), None
+    first = done = goal.done(learner.made, before_s)
+    while True:
+        over = done >= 1.0 or watch.stop()
+        # Of several processes all do as the first does, or they would wait for each other.
+        ends, keeps, done = watch.agree((over, over or keeper.due(), done))
+        if keeps and progress is not None:
+            keeper.keep(progress.spent_s)
+        if ends:
+            return progress
         figures = learner.step(draw(learner.made), done)
         here_s = watch.clock() - began_s
         done = goal.done(learner.made, before_s + here_s)
         progress = Progress(figures, done, here_s * (1 - done) / max(done - first, 1e-9), before_s + here_s)
         watch.tell(progress)
-        if keeper.due() and done < 1.0:
-            keeper.keep(progress.spent_s)
-    if progress is not None:
-        keeper.keep(progress.spent_s)
-    return progress
 
 
 class _Keeper:

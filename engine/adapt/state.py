@@ -147,3 +147,10 @@ class Work:
             f"the state in {self.folder} {what}",
             hint="Delete that folder to begin anew, or name another with --keep-going.",
         )
+
+
+class Followed(Work):
+    """The folder as all but the first of several processes see it: they go on from its state, and keep none."""
+
+    def keep(self, state: State) -> None:
+        """Leave that to the first."""

@@ -23,7 +23,7 @@ BETAS = (0.9, 0.98)  # as Whisper was trained (Radford et al., 2022, appendix F)
 EPS = 1e-6  # the same
 FIRST_SCALE = 2.0**12  # of the loss in float16; it is doubled or halved as it goes
 _SCALER = {"scale": "scale", "growth": "_growth_tracker"}  # names of a state's numbers, and the scaler's for them
-_FIRST, _SECOND, _WEIGHTS = "first/", "second/", "weights/"  # what the names of a state's tensors begin with
+_FIRST, _SECOND, WEIGHTS = "first/", "second/", "weights/"  # what the names of a state's tensors begin with
 
 
 class Mixed(StrEnum):
@@ -194,7 +194,7 @@ class Training:
         """Return everything the next step depends on: tensors, not copied, and numbers; all processes must ask."""
         tensors, steps = {}, 0.0
         for name, parameter in self._trained.items():
-            tensors[_WEIGHTS + name] = whole(parameter.detach())
+            tensors[WEIGHTS + name] = whole(parameter.detach())
             if moments := self._optimizer.state.get(parameter):
                 tensors[_FIRST + name], tensors[_SECOND + name] = (
                     whole(moments["exp_avg"]),
@@ -214,7 +214,7 @@ class Training:
         """
         self.made = int(numbers["made"])
         for name, parameter in self._trained.items():
-            parameter.copy_(part(tensors[_WEIGHTS + name], parameter))
+            parameter.copy_(part(tensors[WEIGHTS + name], parameter))
             if _FIRST + name in tensors:
                 first, second = (part(tensors[kind + name], parameter) for kind in (_FIRST, _SECOND))
                 self._optimizer.state[parameter] = {

@@ -53,7 +53,7 @@ except Exception as error:
     print(type(error).__name__, error.sentence)
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert found.stdout.startswith("AdaptationError torch and safetensors is not installed. Install it: ./run gpu")
+    assert found.stdout.startswith("AdaptationError torch and safetensors are not installed. Install it: ./run gpu")
 
 
 class TestCarriedOut:

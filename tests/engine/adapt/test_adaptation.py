@@ -22,6 +22,7 @@ from engine.whisper.recognizer import Context  # noqa: E402
 from tests.engine.adapt.small_model import small_model  # noqa: E402
 
 STEPS = 3
+MATRIX = "decoder/layer_0/ffn/linear_0/weight"
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +74,11 @@ def adaptation(order):
     return Adaptation(order, Store(order.home / "none"))
 
 
+def whole(order):
+    """Return the weights that an order has left, before they were rounded to 8 bits."""
+    return (order.out / "float16" / "model.bin").read_bytes()
+
+
 def carried_out(order, **watch):
     found = adaptation(order)
     progress = found.train(Watch(**watch))
@@ -96,12 +102,22 @@ def test_what_is_broken_off_ends_as_what_is_not(order, unbroken):
         asked = itertools.count()
         carried_out(order, stop=lambda asked=asked: next(asked) > 0)
     carried_out(order)
-    assert (order.out / "model.bin").read_bytes() == (unbroken.out / "model.bin").read_bytes()
+    assert whole(order) == whole(unbroken)
 
 
 def test_another_seed_makes_another_model(order, unbroken):
     carried_out(replace(order, seed=2))
-    assert (order.out / "model.bin").read_bytes() != (unbroken.out / "model.bin").read_bytes()
+    assert whole(order) != whole(unbroken)
+
+
+def test_narrow_matrices_are_folded_into_weights(order):
+    found = carried_out(replace(order, plan=Plan(batch=2, at_once=2, lora=4)))
+    before = found.checkpoint.tensor
+    weights = found.weights()
+    assert not torch.equal(torch.from_numpy(weights[MATRIX]), before(MATRIX).float())
+    assert torch.equal(
+        torch.from_numpy(weights["decoder/layer_norm/gamma"]), before("decoder/layer_norm/gamma").float()
+    )
 
 
 def test_what_only_costs_memory_may_change_on_the_way(order):
