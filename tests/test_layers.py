@@ -157,6 +157,7 @@ ROOMS = (
     "engine.adapt.measure",
     "engine.adapt.card",
     "engine.adapt.adaptation",
+    "engine.adapt.crew",
     "engine.adapt",
 )
 

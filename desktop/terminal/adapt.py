@@ -48,6 +48,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the graphics card if it can (auto, the default), or the processor",
     )
     parser.add_argument("--batch", type=_count, default=8, metavar="N", help="items of a step (default: 8)")
+    parser.add_argument(
+        "--processes", type=_count, default=1, metavar="N", help="share the work, each with a graphics card of its own"
+    )
     memory = parser.add_argument_group("where memory is short")
     memory.add_argument("--at-once", type=_count, default=8, metavar="N", help="of these at a time (default: 8)")
     memory.add_argument("--checkpointing", action="store_true", help="compute twice what would have to be held")

@@ -16,6 +16,7 @@ from rich.progress import Progress as Bar
 from desktop import paths
 from desktop.terminal.adapt import MINUTES
 from engine.adapt.adaptation import Adaptation, Order
+from engine.adapt.crew import train_together
 from engine.adapt.forecast import Plan, gigabytes, multiplications, need, step_s
 from engine.adapt.library import Library
 from engine.adapt.measure import Row
@@ -41,15 +42,17 @@ def carry_out(options: argparse.Namespace, root: Path = Path("/")) -> int:
         EngineError: It cannot be done.
     """
     adaptation = Adaptation(_order(options, root), Store(paths.models()))
+    adaptation.refuse_impossible()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with _bar(console) as show:
         library = adaptation.gather(lambda name, done, of: show(done / of, f"finding sounds: {name}", ""))
     for line in (*_heard(library), *_wanted(adaptation)):
         console.print(line, markup=False)
     with _bar(console) as show, until_told() as stop:
-        progress = adaptation.train(
-            Watch(lambda progress: _tell(show, progress), lambda note: console.print(f"{note}.", markup=False), stop)
+        watch = Watch(
+            lambda progress: _tell(show, progress), lambda note: console.print(f"{note}.", markup=False), stop
         )
+        progress = train_together(adaptation, watch)
     if progress is not None and progress.done < 1.0:
         console.print(
             f"Stopped after {progress.figures.step} steps, which are kept in {adaptation.work}: "
@@ -78,6 +81,7 @@ def _order(options: argparse.Namespace, root: Path) -> Order:
             half=options.precision != Mixed.FLOAT32,
             checkpointing=options.checkpointing,
             lora=options.lora,
+            processes=options.processes,
         ),
         mixed=Mixed(options.precision),
         root=root,

@@ -5,12 +5,13 @@ import platform
 import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -27,9 +28,9 @@ from engine.adapt.network import FROZEN, Network, named, trainable
 from engine.adapt.records import Item
 from engine.adapt.run import Goal, Progress, Watch, run
 from engine.adapt.saving import SHARE, refuse_foreign, save
-from engine.adapt.shards import ALONE
+from engine.adapt.shards import ALONE, Shards
 from engine.adapt.sources import SOURCES
-from engine.adapt.state import Work
+from engine.adapt.state import Followed, Work
 from engine.adapt.teacher import Original
 from engine.adapt.training import WEIGHTS, Mixed, Options, Training
 from engine.adapt.voices import VOICES
@@ -84,17 +85,40 @@ class Adaptation:
         store: The models of this machine.
 
     Raises:
-        EngineError: There is no such model, no room for it, or nothing can be written.
+        EngineError: There is no such model, or it is no use.
     """
 
     def __init__(self, order: Order, store: Store) -> None:
         self.order, self.shards = order, ALONE
-        refuse_foreign(order.out)
+        self._learned: Mapping[str, torch.Tensor] = {}
         self.original: FloatModel = find_float_model(order.model, store, order.home / "models")
         self.device = _device(order.device)
         self.checkpoint = read_checkpoint(self.original.folder)
-        self.free = free_memory() if self.device.type == CPU else _free_on_card()
-        refuse_too_large(self.checkpoint.dims, order.plan, self.free)
+
+    @cached_property
+    def free(self) -> int | None:
+        """Bytes of memory that each process may take; None where nobody knows."""
+        if self.device.type != CPU:
+            return _free_on_card()
+        free = free_memory()
+        return None if free is None else free // self.order.plan.processes
+
+    def refuse_impossible(self) -> None:
+        """See that there is room for all of it, and that the folder may be written.
+
+        Raises:
+            ModelTooLarge: It does not fit into memory; the hint has the setting with which it would.
+            AdaptationError: It does not fit onto the disk, or between so many processes.
+            SettingsError: The folder is somebody else's.
+        """
+        plan = self.order.plan
+        refuse_foreign(self.order.out)
+        if plan.batch % plan.processes:
+            raise AdaptationError(
+                f"{plan.batch} items of a step cannot be shared by {plan.processes} processes",
+                hint=f"Take --batch {-(-plan.batch // plan.processes) * plan.processes}.",
+            )
+        refuse_too_large(self.checkpoint.dims, plan, self.free)
         self._refuse_full_disk()
 
     @property
@@ -129,25 +153,30 @@ class Adaptation:
         found = {source.language for source in SOURCES} | {voice.language for voice in VOICES}
         return tuple(sorted(language for language in found if language))
 
-    def train(self, watch: Watch) -> Progress | None:
-        """Take the steps that are left; return how far they came.
+    def train(self, watch: Watch, shards: Shards = ALONE) -> Progress | None:
+        """Take the steps that are left; return how far they came, or None if none was left.
+
+        Args:
+            watch: Who looks on; of several processes, the first one's.
+            shards: The processes that train together.
 
         Raises:
             AdaptationError: The state is damaged, of another adaptation, or another process is at work on it.
         """
-        items, batch = Items(self.library, self.order.seed), self.order.plan.batch
+        self.shards, items, batch = shards, Items(self.library, self.order.seed), self.order.plan.batch
 
         def draw(step: int) -> Sequence[Item]:
-            return [items[index] for index in range(step * batch, (step + 1) * batch)]
+            return Drawn(items, range(step * batch, (step + 1) * batch))
 
-        with self._work.held():
-            return run(self._training, draw, self._work, self.order.goal, watch)
+        def agree(thought: Sequence[float]) -> Sequence[float]:
+            mine = thought if shards.rank == 0 else [0.0] * len(thought)
+            return list(map(float, shards.total(torch.tensor(mine, dtype=torch.float64)).tolist()))
 
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing is left to learn."""
-        state = self._work.load()
-        return state is not None and self.order.goal.done(state.step, state.spent_s) >= 1.0
+        work = self._work if shards.rank == 0 else Followed(self.work, self._identity)
+        with self._work.held() if shards.rank == 0 else nullcontext():
+            progress = run(self._training, draw, work, self.order.goal, replace(watch, agree=agree))
+            self._learned, _ = self._training.state()
+        return progress
 
     def write(self, tell: Callable[[Row], None]) -> None:
         """Write the folder, measured, and delete the state.
@@ -196,9 +225,13 @@ class Adaptation:
         }
 
     @cached_property
-    def _work(self) -> Work:
+    def _identity(self) -> dict[str, Any]:
         heard = [(str(track.about.source), track.about.voice, track.length) for track in self.library.tracks]
-        return Work(self.work, self._wanted | {"sounds": sha256(json.dumps(heard).encode()).hexdigest()})
+        return self._wanted | {"sounds": sha256(json.dumps(heard).encode()).hexdigest()}
+
+    @cached_property
+    def _work(self) -> Work:
+        return Work(self.work, self._identity)
 
     @cached_property
     def _training(self) -> Training:
@@ -216,12 +249,11 @@ class Adaptation:
 
     def weights(self) -> Mapping[str, NDArray[np.float32]]:
         """Return what was learned, whole and in main memory, by CTranslate2's names."""
-        tensors, _ = self._training.state()
         student = self._student(torch.device(CPU))
         with torch.no_grad():
             for name, each in named(student):
                 if each.requires_grad:
-                    each.copy_(tensors[WEIGHTS + name])
+                    each.copy_(self._learned[WEIGHTS + name])
         return {name: each.numpy() for name, each in folded(student).items() if name not in FROZEN}
 
     @property
@@ -263,6 +295,31 @@ class Adaptation:
                     f"{folder} needs {gigabytes(wanted)}, and {gigabytes(free)} are free on its disk",
                     hint="Free space there, or name other folders with --out and --keep-going.",
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn(Sequence[Item]):
+    """The items of a step, each made when it is asked for: of several processes, each makes its own.
+
+    Attributes:
+        items: All there are.
+        numbers: Of those of the step.
+    """
+
+    items: Items
+    numbers: range
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Drawn": ...
+    def __getitem__(self, index: int | slice) -> "Item | Drawn":
+        if isinstance(index, slice):
+            return Drawn(self.items, self.numbers[index])
+        return self.items[self.numbers[index]]
 
 
 def thinned(clips: Sequence[Clip]) -> list[Clip]:

@@ -10,6 +10,7 @@ torch.set_num_threads(1)  # tests share the processor
 
 from desktop.assets import DEMO_CLIP  # noqa: E402
 from engine.adapt.adaptation import SILENT, SPOKEN, Adaptation, Order, thinned  # noqa: E402
+from engine.adapt.crew import train_together  # noqa: E402
 from engine.adapt.forecast import Plan  # noqa: E402
 from engine.adapt.library import Clip  # noqa: E402
 from engine.adapt.run import Goal, Watch  # noqa: E402
@@ -18,6 +19,8 @@ from engine.errors import AdaptationError, MediaUnreadable, SettingsError  # noq
 from engine.models.checks import Trust  # noqa: E402
 from engine.models.installed import installed  # noqa: E402
 from engine.models.store import Store  # noqa: E402
+from engine.whisper.cuda.model.dims import shapes  # noqa: E402
+from engine.whisper.cuda.model.weights import read_checkpoint  # noqa: E402
 from engine.whisper.recognizer import Context  # noqa: E402
 from tests.engine.adapt.small_model import small_model  # noqa: E402
 
@@ -110,6 +113,22 @@ def test_another_seed_makes_another_model(order, unbroken):
     assert whole(order) != whole(unbroken)
 
 
+def test_two_processes_leave_what_one_does(order, unbroken):
+    found = adaptation(replace(order, plan=Plan(batch=2, at_once=2, processes=2)))
+    found.refuse_impossible()
+    assert train_together(found, Watch()).figures.step == STEPS
+    found.write(lambda _row: None)
+    one, two = (read_checkpoint(each.out / "float16") for each in (unbroken, order))
+    for name in shapes(one.dims):
+        torch.testing.assert_close(two.tensor(name), one.tensor(name), atol=2e-4, rtol=2e-3)
+
+
+def test_items_that_processes_cannot_share_are_refused(order):
+    with pytest.raises(AdaptationError, match="shared") as caught:
+        adaptation(replace(order, plan=Plan(batch=4, processes=3))).refuse_impossible()
+    assert "--batch 6" in caught.value.hint
+
+
 def test_narrow_matrices_are_folded_into_weights(order):
     found = carried_out(replace(order, plan=Plan(batch=2, at_once=2, lora=4)))
     before = found.checkpoint.tensor
@@ -153,7 +172,7 @@ def test_what_is_in_the_way_is_told_before_anything_is_begun(order):
     order.out.mkdir()
     (order.out / "letters.txt").touch()
     with pytest.raises(SettingsError, match="something else"):
-        adaptation(order)
+        adaptation(order).refuse_impossible()
 
 
 def test_clips_are_thinned_evenly():
