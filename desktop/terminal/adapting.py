@@ -41,7 +41,14 @@ def carry_out(options: argparse.Namespace, root: Path = Path("/")) -> int:
     Raises:
         EngineError: It cannot be done.
     """
-    adaptation = Adaptation(_order(options, root), Store(paths.models()))
+    order = _order(options, root)
+    try:
+        adaptation = Adaptation(order, Store(paths.models()))
+    except OSError as error:
+        raise AdaptationError(
+            f"{order.home} cannot be written: {error.strerror or error}",
+            hint="Free space there, or let UNDERTEXT_HOME name another folder.",
+        ) from error
     adaptation.refuse_impossible()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with _bar(console) as show:
@@ -125,6 +132,9 @@ def _write(adaptation: Adaptation, console: Console) -> None:
             f"{adaptation.order.out} cannot be written: {error.strerror or error}",
             hint="Nothing is lost: free space, or mend it, and give the same command again.",
         ) from error
+    except KeyboardInterrupt:
+        console.print("Stopped. What was learned is kept: the same command writes it.", markup=False)
+        raise
     print(adaptation.order.out, flush=True)
     console.print(f"Use it with: undertext caption mic --model {adaptation.order.out}", markup=False)
 

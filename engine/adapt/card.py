@@ -108,7 +108,7 @@ def _about(making: Making) -> Iterator[str]:
         ],
     )
     yield "## What it heard"
-    rows = [(each.source, each.kind.value, each.licence, each.credit, f"{each.hours:.1f} h") for each in making.sources]
+    rows = [(each.source, each.kind.value, each.licence, each.credit, _length(each.hours)) for each in making.sources]
     yield _table(("source", "kind", "licence", "credit", "how much"), rows)
     yield (
         "Each item is made fresh of these: noise, rooms, narrow band, gain and codecs are laid over what the student "
@@ -131,6 +131,10 @@ def _cells(row: Row) -> tuple[str, ...]:
     agreed = f"{100 * sum(row.agreed) / len(row.agreed):.0f} % of {len(row.agreed)}" if row.agreed else "–"
     window = f"{sorted(row.window_ms)[len(row.window_ms) // 2]:.0f} ms" if row.window_ms else "–"
     return f"{row.model}, {row.context}", rate, str(row.loops), str(row.phantoms), agreed, window
+
+
+def _length(hours: float) -> str:
+    return f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.0f} min"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

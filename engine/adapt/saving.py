@@ -5,6 +5,7 @@ learned of short windows stays, and what was forgotten of everything else comes 
 there.
 """
 
+import glob
 import json
 import shutil
 from collections.abc import Callable, Mapping
@@ -74,15 +75,16 @@ def save(
         OSError: It cannot be written; nothing is left of it.
         ValueError: The weights are not those of the original.
     """
+    _sweep(target)
     with new_folder(target.parent, target.name) as fresh:
         whole = fresh / FLOAT16
         whole.mkdir()
+        for folder in (whole, fresh):
+            _accompany(original, folder, note)
         with (original / "model.bin").open("rb") as source, (whole / "model.bin").open("xb") as file:
             write_float16(source, weights, file, share)
         with (whole / "model.bin").open("rb") as source, (fresh / "model.bin").open("xb") as file:
             quantise(source, file)
-        for folder in (whole, fresh):
-            _accompany(original, folder, note)
         (fresh / CARD).write_text(describe(fresh), encoding="utf-8")
         fresh.chmod(0o755)  # made private; what is inside goes by the umask
         put_folder(fresh, target)
@@ -129,6 +131,13 @@ def _accompany(original: Path, folder: Path, note: Mapping[str, Any]) -> None:
             with suppress(FileNotFoundError):
                 shutil.copyfile(original / name, folder / name)
     (folder / NOTE).write_text(json.dumps({"context": "short", **note}, indent=1), encoding="utf-8")
+
+
+def _sweep(target: Path) -> None:
+    """Delete what a process that was killed has left half written beside the folder."""
+    for path in target.parent.glob(f".{glob.escape(target.name)}-*"):
+        if _is_ours(path):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _is_ours(folder: Path) -> bool:

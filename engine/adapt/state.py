@@ -10,6 +10,7 @@ there is never a moment without a whole state.
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from engine.models.disk import exclusive, private_folder, write_whole
 from engine.models.pins import measure
 
 _STATE, _TENSORS = "state.json", "{:06}.safetensors"
+_OURS = re.compile(r"\d{6,}\.(safetensors|part)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +139,9 @@ class Work:
         self._sweep("")
 
     def _sweep(self, kept: str) -> None:
-        for pattern in ("*.safetensors", "*.part"):
-            for path in self.folder.glob(pattern):
-                if path.name != kept:
-                    path.unlink()
+        for path in self.folder.iterdir():  # the folder may be a person's own, with files of theirs
+            if _OURS.fullmatch(path.name) and path.name != kept:
+                path.unlink()
 
     def _refused(self, what: str) -> AdaptationError:
         return AdaptationError(

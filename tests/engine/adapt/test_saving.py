@@ -95,6 +95,13 @@ class TestFolder:
         made(original, tmp_path / "mine")
         assert not (tmp_path / "mine" / "old").exists()
 
+    def test_what_a_killed_process_left_is_swept_and_nothing_else(self, original, tmp_path):
+        for name, note in ((".mine-a1b2", json.dumps(NOTED)), (".mine-other", "{}")):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / NOTE).write_text(note)
+        made(original, tmp_path / "mine")
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".mine-other", "mine", "original"]
+
     def test_what_breaks_leaves_nothing_and_the_former_one_as_it_was(self, original, tmp_path):
         made(original, tmp_path / "mine")
         before = (tmp_path / "mine" / "model.bin").stat().st_mtime_ns

@@ -52,6 +52,13 @@ def test_only_the_last_one_stays(work):
     assert tensors_of(work) == []
 
 
+def test_other_files_in_the_folder_are_left_alone(work):
+    (work.folder / "mine.safetensors").touch()
+    work.keep(state(4))
+    work.clear()
+    assert (work.folder / "mine.safetensors").exists()
+
+
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"identity": {}}'])
 def test_a_damaged_note_is_told_and_not_used(work, damage):
     (work.folder / "state.json").write_bytes(damage)
