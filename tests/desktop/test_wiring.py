@@ -1,8 +1,19 @@
+import runpy
+import sys
+from pathlib import Path
+
 import pytest
 
 from desktop.wiring import Engine
-from engine.errors import SettingsError
+from engine.errors import ModelMissing, SettingsError
+from engine.models import places
+from engine.models.catalog import ASSETS, Catalog
+from engine.models.store import Store
 from engine.settings import EngineSettings
+from tests.engine.models import made_up
+
+ROOT = Path(__file__).parents[2]
+bring = runpy.run_path(str(ROOT / "packaging" / "built_in.py"))["bring"]
 
 
 @pytest.mark.parametrize(
@@ -23,3 +34,25 @@ def test_no_other_model_steps_in_for_one_that_a_person_named(smaller, model, all
 def test_what_else_is_said_of_smaller_models_is_refused():
     with pytest.raises(SettingsError, match="maybe"):
         EngineSettings(smaller="maybe")
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """A store of a machine without models, for an Undertext that comes with tiny.en-live, made up."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if "site-packages" not in path])
+    assets = made_up.write(tmp_path / "assets", {"catalog.tsv": (ASSETS / "catalog.tsv").read_bytes()})
+    monkeypatch.setattr(places, "ASSETS", assets)
+    bring(made_up.write(tmp_path / "made" / "tiny.en-live", made_up.files()), assets)
+    return Store(tmp_path / "store", catalog=Catalog(assets / "catalog.tsv"))
+
+
+def test_live_captions_of_english_take_the_model_that_was_made_for_them(store):
+    for language in ("auto", "en"):
+        assert Engine(EngineSettings(language=language), store=store).installed.name == "tiny.en-live"
+
+
+@pytest.mark.parametrize(("language", "live"), [("de", True), ("en", False)])
+def test_other_languages_and_whole_recordings_do_not(store, language, live):
+    with pytest.raises(ModelMissing):
+        _ = Engine(EngineSettings(language=language), store=store, live=live).installed
