@@ -237,7 +237,8 @@ class Adaptation:
     def _training(self) -> Training:
         plan = self.order.plan
         dtype = torch.float32 if self.device.type == CPU else torch.float16
-        original = Original(self.checkpoint, Tokenizer(self.original.folder), self.device, dtype)
+        swift = self.order.mixed is Mixed.BFLOAT16
+        original = Original(self.checkpoint, Tokenizer(self.original.folder), self.device, dtype, swift=swift)
         options = Options(at_once=min(plan.at_once, plan.batch), mixed=self.order.mixed, frugal=plan.checkpointing)
         return Training(self._student(self.device), original, options, self.shards)
 

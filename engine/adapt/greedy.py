@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from engine.whisper.cuda.decoding.rules import Marks, Rules
 from engine.whisper.cuda.model.whisper import Cache, Memory, Whisper
@@ -31,10 +32,12 @@ class Greedy:
     Args:
         model: What writes.
         marks: Its tokens that rules speak of.
+        swift: Whether the products that cost most, the encoder's and those with the embeddings, are taken in bfloat16.
     """
 
-    def __init__(self, model: Whisper, marks: Marks) -> None:
-        self._model, self._end = model, marks.end
+    def __init__(self, model: Whisper, marks: Marks, *, swift: bool = False) -> None:
+        self._model, self._end, self._swift = model, marks.end, swift
+        self._embeddings = model.embeddings.bfloat16() if swift else model.embeddings
         self._untimed, self._timed = (
             Rules(marks, model.dims.vocabulary, model.device, timed=timed) for timed in (False, True)
         )
@@ -48,8 +51,10 @@ class Greedy:
         memory = self._model.memory(len(spectra), positions)
         memory.lengths.fill_(positions)
         for row, spectrum in enumerate(spectra):
-            states = self._model.encode(spectrum[None].to(self._model.device, self._model.dtype))
-            self._model.remember(states, window(memory, row))
+            shown = spectrum[None].to(self._model.device, self._model.dtype)
+            with torch.autocast(shown.device.type, torch.bfloat16, enabled=self._swift):
+                states = self._model.encode(shown)
+            self._model.remember(states.to(self._model.dtype), window(memory, row))
         return memory
 
     def written(self, tasks: Sequence[Task], memory: Memory) -> list[tuple[int, ...]]:
@@ -70,7 +75,7 @@ class Greedy:
         hidden, places = hidden[rows, begins - 1], begins - 1
         cache = _cut(cache, tokens.shape[1])
         while True:
-            chosen = self._chosen(self._model.logits(hidden), tokens[rows], places, begins[rows], timed[rows])
+            chosen = self._chosen(self._logits(hidden), tokens[rows], places, begins[rows], timed[rows])
             places = places + 1
             tokens[rows, places] = chosen
             writes = (chosen != self._end) & (places + 1 < lasts[rows])
@@ -88,6 +93,10 @@ class Greedy:
         for row, task in enumerate(tasks):
             tokens[row, : len(task.told)] = torch.tensor(task.told, device=tokens.device)
         return tokens
+
+    def _logits(self, hidden: Tensor) -> Tensor:
+        """Return float32 [b, vocabulary]."""
+        return functional.linear(hidden.to(self._embeddings.dtype), self._embeddings).float()
 
     def _chosen(self, logits: Tensor, tokens: Tensor, places: Tensor, begins: Tensor, timed: Tensor) -> Tensor:
         """Return the likeliest token of each row, int64 [b]."""

@@ -37,8 +37,8 @@ class LowRank(Linear):
         self.up = nn.Parameter(torch.zeros(outputs, rank, device=whole.weight.device))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return [..., outputs]."""
-        return super().forward(x) + SCALE * functional.linear(functional.linear(x, self.down), self.up)
+        """Return [n, outputs] of [n, inputs]."""
+        return torch.addmm(super().forward(x), functional.linear(x, self.down), self.up.T, alpha=SCALE)
 
     def folded(self) -> Tensor:
         """Return the one weight that does the same."""

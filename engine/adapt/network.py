@@ -67,6 +67,11 @@ class Network(nn.Module):
         reading: Reading = self.decoder(texts, states, positions, through)
         return reading
 
+    def share(self, embeddings: Tensor) -> None:
+        """Use an original's embeddings [vocabulary, width], which are never changed, if they are float32 as well."""
+        if embeddings.dtype == torch.float32:
+            self.decoder.embeddings.weight = nn.Parameter(embeddings, requires_grad=False)
+
     def own_parameters(self) -> Iterator[nn.Parameter]:
         """Yield the parameters that belong to no layer."""
         held = {

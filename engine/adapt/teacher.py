@@ -65,6 +65,7 @@ class Original:
         tokenizer: Of the model.
         device: Where it computes.
         dtype: In which type.
+        swift: Whether it may be off by about a hundredth to save a third of its time, on processors with bfloat16.
 
     Attributes:
         aligned: Layer and head of each alignment head.
@@ -72,7 +73,13 @@ class Original:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, tokenizer: Tokenizer, device: torch.device, dtype: torch.dtype = torch.float32
+        self,
+        checkpoint: Checkpoint,
+        tokenizer: Tokenizer,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+        *,
+        swift: bool = False,
     ) -> None:
         self._model, self._tokenizer, self._prompt = (
             Whisper(checkpoint, device, dtype),
@@ -81,7 +88,7 @@ class Original:
         )
         never = (*checkpoint.suppressed, *tokenizer.never)
         marks = Marks(tokenizer.end, tokenizer.untimed, tokenizer.no_speech, never, tokenizer.blank)
-        self._greedy = Greedy(self._model, marks)
+        self._greedy = Greedy(self._model, marks, swift=swift)
         self.aligned = checkpoint.dims.alignment_heads
         self.multilingual = checkpoint.dims.vocabulary >= MULTILINGUAL
         self._languages = torch.tensor(_languages(tokenizer) if self.multilingual else [], device=device)

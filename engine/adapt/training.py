@@ -115,6 +115,7 @@ class Training:
 
     def __init__(self, student: Network, original: Original, options: Options, shards: Shards = ALONE) -> None:
         self.student, self._original, self._options, self._shards = student, original, options, shards
+        student.share(original.embeddings)
         shards.split(student)
         student.frugal = options.frugal
         self.made = 0

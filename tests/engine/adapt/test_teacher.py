@@ -58,6 +58,14 @@ def test_its_distribution_and_attention_are_the_references():
 
 
 @pytest.mark.model
+def test_in_less_time_it_teaches_the_same_but_for_a_thousandth_of_a_nat():
+    (swift,) = Original(read_checkpoint(folder(NAME)), tokenizer(), CPU, swift=True).targets([jfk()])
+    assert swift.tokens == taught().tokens
+    exact, near = ((each.hidden @ real().embeddings.T).log_softmax(1) for each in (taught(), swift))
+    assert 0 <= float((exact.exp() * (exact - near)).sum(1).mean()) < 1e-3
+
+
+@pytest.mark.model
 def test_with_times_its_text_begins_and_ends_with_one():
     target = taught(timed=True)
     assert target.tokens[: target.first] == (tokenizer().start,)
