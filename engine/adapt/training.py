@@ -45,7 +45,8 @@ class Options:
     """How to train.
 
     Attributes:
-        rate: Learning rate at its highest.
+        rate: Learning rate at its highest: about a thirtieth of what Whisper tiny was trained with (1.5e-3). On tiny.en
+            5e-5 brought it nearer from the first steps on, 2e-4 took it away for the first dozen.
         warm_up: Steps until it is reached.
         decay: Weight decay of matrices.
         most: Gradients are no longer than this, all together.
@@ -55,7 +56,7 @@ class Options:
         frugal: Whether what layers computed is computed again on the way back, and not held.
     """
 
-    rate: float = 1e-4
+    rate: float = 5e-5
     warm_up: int = 20
     decay: float = 0.0
     most: float = 1.0
