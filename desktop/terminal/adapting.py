@@ -62,7 +62,7 @@ def carry_out(options: argparse.Namespace, root: Path = Path("/")) -> int:
         progress = train_together(adaptation, watch)
     if progress is not None and progress.done < 1.0:
         console.print(
-            f"Stopped after {progress.figures.step} steps, which are kept in {adaptation.work}: "
+            f"Stopped after step {progress.figures.step}. What was learned is kept in {adaptation.work}: "
             "the same command goes on from there.",
             markup=False,
         )
