@@ -170,7 +170,7 @@ def finished_takes(program):
 @pytest.mark.parametrize("number", ["SIGKILL", "SIGINT"])
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 def test_what_is_finished_when_it_is_ended_is_not_heard_again(program, model, tmp_path, number):
-    talk = spoken(tmp_path / "talk.wav", 30, times=6)
+    talk = spoken(tmp_path / "talk.wav", 30, times=10)  # more than is heard side by side
     words = ("transcribe", talk, "--model", model, "--threads", "1", "--format", "json")
     with subprocess.Popen(
         [UNDERTEXT, *map(str, words)], cwd=ROOT, env=program.env(), stderr=subprocess.PIPE, encoding="utf-8"

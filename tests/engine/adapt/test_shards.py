@@ -31,7 +31,7 @@ def shared(tmp_path_factory):
 @pytest.mark.parametrize("way", WAYS)
 def test_two_processes_train_as_one_does(shared, way):
     plain = trained(**WAYS[way])
-    assert apart(shared[0][way], plain, **WAYS[way]) < 1e-3
+    assert apart(shared[0][way], plain, **WAYS[way]) < (2e-2 if way == "float16" else 1e-3)  # sums in another order
 
 
 def test_both_end_with_the_same(shared):

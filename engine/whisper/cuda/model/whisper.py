@@ -6,6 +6,7 @@ captured as a graph.
 """
 
 from dataclasses import dataclass
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ from engine.whisper.cuda.model.weights import Checkpoint
 # The math kernel writes the whole matrix of attention; with these alone torch refuses rather than falls back to it.
 # Flash takes no mask and wants compute capability 8.0, the other takes both. cuDNN's makes a plan for every new shape.
 FUSED = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
+_CHOOSING = Lock()  # torch keeps the choice for the whole process: of two threads, one would undo the other's
 # What is added to a score that shall not count: its exponential is 0 beside any other's, and where nothing counts
 # (a window that nobody listens to) there is still a number.
 _UNSEEN = -60_000.0
@@ -267,7 +269,7 @@ def _joined(heads: Tensor) -> Tensor:
 
 
 def _attended(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
-    with sdpa_kernel(FUSED):
+    with _CHOOSING, sdpa_kernel(FUSED):
         return functional.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
 
 

@@ -1,5 +1,7 @@
 """The encoder and decoder compute what Hugging Face's do, in every published shape."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)")
@@ -54,3 +56,12 @@ def test_half_precision_is_no_further_from_the_truth_than_the_references_own(dty
         found = distance(model.encode(mel.to(dtype)), expected)
         theirs = distance(reference.to(dtype).model.encoder(mel.to(dtype)).last_hidden_state, expected)
     assert found < 1.1 * theirs, (found, theirs)
+
+
+def test_models_in_several_threads_leave_torchs_choice_of_attention_as_it_was():
+    model = Whisper(checkpoint_of(random_model(SMALL)), CPU, torch.float32)
+    mel = torch.randn(1, SMALL[0], 20)
+    with ThreadPoolExecutor(4) as pool:
+        for each in [pool.submit(model.encode, mel) for _ in range(600)]:
+            each.result()
+    assert torch.backends.cuda.math_sdp_enabled()
