@@ -41,6 +41,15 @@ PEERS = ("sequential", "sequential, VAD", "batched")
 CLIPS = ("native", "ljspeech", "read_pm", "speechocean")
 MORE_SHAPES = {"tiny": Shape(4, 384, 6), "base": Shape(6, 512, 8)}
 ROOT = Path(__file__).parents[2]
+# Starts a command and tells its processor seconds and peak of memory. A process of its own, because one that is started
+# counts the memory of who starts it among its own, and whoever has joined an hour of sound has much.
+WAIT = """
+import os, subprocess, sys
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(child.pid, 0)
+print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
 BATCH = 8  # faster-whisper's own
 
 
@@ -116,16 +125,17 @@ def peer(way: str, model: Path, files: Sequence[Path], options: argparse.Namespa
 def _measured(way: str, command: Sequence[object], environment: dict[str, str]) -> Run:
     began = time.perf_counter()
     env = {key: value for key, value in os.environ.items() if key not in {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}}
-    process = subprocess.Popen(
-        list(map(str, command)), cwd=ROOT, env=env | environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    told = subprocess.run(
+        [sys.executable, "-S", "-c", WAIT, *map(str, command)],
+        cwd=ROOT,
+        env=env | environment,
+        capture_output=True,
+        check=False,
     )
-    said = process.stderr.read() if process.stderr else b""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{way} ended with {process.returncode}: {said.decode(errors='replace')[-2000:]}")
-    wall_s = time.perf_counter() - began
-    return Run(way, wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, [])
+    if told.returncode:
+        raise SystemExit(f"{way} ended with {told.returncode}: {told.stderr.decode(errors='replace')[-2000:]}")
+    cpu_s, rss_kb = map(float, told.stdout.split())
+    return Run(way, time.perf_counter() - began, cpu_s, rss_kb / 1024, [])
 
 
 def transcribe_as_peer(order: Path) -> None:
