@@ -93,7 +93,7 @@ def context(name: str) -> Context:
     if found is None:
         raise ValueError(f"{name!r} is no context")
     margin_s, least_s, filled = found.groups()
-    return Context(name, float(margin_s), float(least_s or 0), filled is not None, 0.5)
+    return Context(name, float(margin_s), float(least_s or 0), filled is not None, step_s=0.5, wide=False)
 
 
 class Bench:
