@@ -4,6 +4,8 @@ Nothing of what learns is imported before it is asked for: torch takes seconds, 
 """
 
 import argparse
+import math
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -79,12 +81,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _positive(text: str) -> float:
-    if not (value := float(text)) > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not more than 0")
-    return value
+    with suppress(ValueError):
+        if 0 < (value := float(text)) < math.inf:
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
 
 
 def _count(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return value
+    with suppress(ValueError):
+        if (value := int(text)) >= 1:
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")

@@ -24,6 +24,10 @@ def parsed(*words):
     [
         ["--minutes", "0"],
         ["--minutes", "-3"],
+        ["--minutes", "an hour"],
+        ["--minutes", "nan"],
+        ["--minutes", "inf"],
+        ["--steps", "1.5"],
         ["--steps", "0"],
         ["--steps", "3", "--minutes", "3"],
         ["--batch", "0"],
@@ -34,7 +38,9 @@ def parsed(*words):
 def test_what_makes_no_sense_is_refused(words, capsys):
     with pytest.raises(SystemExit):
         parsed("tiny.en", "--out", "x", *words)
-    assert capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert words[0] in said
+    assert "invalid _" not in said
 
 
 def test_folders_may_be_named_together_or_apart():
