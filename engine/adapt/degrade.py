@@ -99,6 +99,21 @@ def at_level(sound: Samples, level_db: float) -> Samples:
     return sound * np.float32(10 ** (level_db / 20) / is_loud) if is_loud > QUIET else sound
 
 
+def at_pace(sound: Samples, pace: float) -> Samples:
+    """Return a sound played so much faster, which is higher as well; one that is faster loses what is too high.
+
+    Args:
+        sound: float32 [n].
+        pace: Above 1 is faster; 1 is the sound itself.
+    """
+    if pace == 1 or not len(sound):
+        return sound
+    whole = np.pad(sound, (0, fast_length(len(sound)) - len(sound)))
+    size = round(len(whole) / pace)
+    played = np.fft.irfft(np.fft.rfft(whole)[: size // 2 + 1], size) * (size / len(whole))
+    return played[: round(len(sound) / pace)].astype(np.float32)
+
+
 def with_noise(sound: Samples, noise: Samples, snr_db: float) -> Samples:
     """Return a sound with noise under it.
 

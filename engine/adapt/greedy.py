@@ -87,6 +87,15 @@ class Greedy:
             hidden, _ = self._model.step(tokens[rows, places], places, cache, memory)
         return [self._text(row, len(task.told), task.longest) for row, task in zip(tokens.tolist(), tasks, strict=True)]
 
+    def certainty(self, hidden: Tensor, text: Tensor) -> float:
+        """Return the mean log-probability of a text.
+
+        Args:
+            hidden: [tokens, width], before each token.
+            text: int64 [tokens].
+        """
+        return float(self._logits(hidden).log_softmax(1).gather(1, text[:, None]).mean())
+
     def _told(self, tasks: Sequence[Task], places: int) -> Tensor:
         """Return int64 [sounds, places]: what each is told, and the end of text everywhere else."""
         tokens = torch.full((len(tasks), places), self._end, device=self._model.device)

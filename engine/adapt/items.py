@@ -2,10 +2,13 @@
 
 The same seed and index give the same item on any machine with the same library, whatever was drawn before: a run that
 is resumed goes on as if it had never ended. What comes how often is the table `RECIPE`.
+
+Items that follow each other are views of one sound: degraded otherwise, with another margin. The original, which costs
+more than the student, hears it once.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -21,6 +24,7 @@ from engine.records import Samples
 from engine.units import SAMPLES_PER_POSITION, WINDOW_S, samples
 
 LONGEST = samples(WINDOW_S)
+VIEW = 1  # beside seed and index: no view is drawn by the numbers of a sound
 
 
 class What(StrEnum):
@@ -50,6 +54,7 @@ class Recipe:
         usual: Margins between the two of `usual_s`; the others lie anywhere in `margin_s`.
         usual_s: Seconds of silence behind the sound, as live windows have it.
         margin_s: The least and the most.
+        views: Items of one sound.
         worse: How the sound is degraded.
         prompted: Items without speech that have a prompt.
     """
@@ -67,6 +72,7 @@ class Recipe:
     usual: float = 0.6
     usual_s: tuple[float, float] = (0.3, 1.2)
     margin_s: tuple[float, float] = (0.0, 2.5)
+    views: int = 2
     worse: Shares = SHARES
     prompted: float = 0.35
 
@@ -85,7 +91,7 @@ def _empty() -> Samples:
 
 @dataclass(frozen=True, slots=True)
 class _Sound:
-    """What is drawn before it is degraded; `tail` is what is heard behind `clean`, where the original hears silence."""
+    """What is drawn before it is degraded; `tail` is what is heard at the end of `clean`, where it is silent."""
 
     clean: Samples
     before: Samples = field(default_factory=_empty)
@@ -93,6 +99,7 @@ class _Sound:
     prompt: str = ""
     spoken: bool = True
     language: str | None = None
+    timed: bool = False
 
 
 Draw = Callable[[np.random.Generator], _Sound]
@@ -113,6 +120,7 @@ class Items:
         self._noises = Noises(library.of(Kind.NOISE, Kind.MUSIC, Kind.BABBLE), speech)
         self._languages = sorted({track.about.language for track in speech if writer(track.about.language)}) or ["en"]
         self._seed, self._recipe = seed, recipe
+        self._last: tuple[int, _Sound] | None = None
         self._ways: dict[What, Draw] = {
             What.WHOLE: self._whole,
             What.CUT: self._cut,
@@ -123,38 +131,47 @@ class Items:
         }
 
     def __getitem__(self, index: int) -> Item:
-        """Return an item.
+        """Return an item; views of one sound share `clean`, if they are asked for one after the other.
 
         Args:
             index: From 0.
         """
-        rng = self._rng(index)
-        what = self._kind(rng)
-        sound = self._ways[what](rng)
-        padded = what is What.FULL or rng.random() < self._recipe.padded
-        clean = np.concatenate([sound.clean, np.zeros_like(sound.tail)])
+        sound = self._sound(index // self._recipe.views)
+        rng = np.random.default_rng([self._seed, index, VIEW])
+        padded = self.what(index) is What.FULL or rng.random() < self._recipe.padded
         if sound.spoken:
-            heard = worse(clean, rng, lambda length: self._noises.behind(rng, length), self._recipe.worse)
-            heard = limited(heard + np.concatenate([np.zeros_like(sound.clean), sound.tail]))
+            heard = worse(sound.clean, rng, lambda length: self._noises.behind(rng, length), self._recipe.worse)
+            silent = np.zeros(len(heard) - len(sound.tail), np.float32)
+            heard = limited(heard + np.concatenate([silent, sound.tail]))
         else:
-            heard = worse(clean, rng, lambda length: self._noises.alone(rng, length), self._recipe.worse)
+            heard = worse(sound.clean, rng, lambda length: self._noises.alone(rng, length), self._recipe.worse)
         return Item(
-            clean=limited(clean),
+            clean=sound.clean,
             heard=heard,
-            positions=MOST_POSITIONS if padded else self._positions(rng, len(clean)),
-            before=limited(sound.before),
+            positions=MOST_POSITIONS if padded else self._positions(rng, len(sound.clean)),
+            before=sound.before,
             prompt=sound.prompt,
-            timed=bool(rng.random() < self._recipe.timed),
+            timed=sound.timed,
             spoken=sound.spoken,
             language=sound.language,
         )
 
     def what(self, index: int) -> What:
         """Return which kind an item is of."""
-        return self._kind(self._rng(index))
+        return self._kind(self._rng(index // self._recipe.views))
 
-    def _rng(self, index: int) -> np.random.Generator:
-        return np.random.default_rng([self._seed, index])
+    def _sound(self, number: int) -> _Sound:
+        """Return the sound of a few items; the last is kept."""
+        if self._last is None or self._last[0] != number:
+            rng = self._rng(number)
+            drawn = self._ways[self._kind(rng)](rng)
+            clean = limited(np.concatenate([drawn.clean, np.zeros_like(drawn.tail)]))
+            timed = bool(rng.random() < self._recipe.timed)
+            self._last = number, replace(drawn, clean=clean, before=limited(drawn.before), timed=timed)
+        return self._last[1]
+
+    def _rng(self, number: int) -> np.random.Generator:
+        return np.random.default_rng([self._seed, number])
 
     def _kind(self, rng: np.random.Generator) -> What:
         kinds, shares = zip(*self._recipe.shares, strict=True)

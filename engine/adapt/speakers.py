@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.adapt.degrade import at_level
+from engine.adapt.degrade import at_level, at_pace
 from engine.adapt.tracks import Track
 from engine.records import Samples
 from engine.units import samples, seconds
@@ -16,6 +16,7 @@ ENOUGH_S = 1800.0
 LEVELS_DB = (-32.0, -16.0)
 PAUSES_S = (0.05, 1.2)
 TWO_VOICES = 0.2
+OTHERS, PACES = 0.5, (0.87, 1.15)  # of all talks, and how fast: pitch and formants go with it, as with another person
 FLOOR_DB = -78.0  # of hiss under half of all talks: rooms are never as silent as zeros
 
 
@@ -52,6 +53,7 @@ class Speakers:
         if second.about.language != first.about.language:
             second = first
         level_db = float(rng.uniform(*LEVELS_DB))
+        pace = float(rng.uniform(*PACES)) if rng.random() < OTHERS else 1.0
         at = {id(track): int(rng.integers(len(track.spans))) for track in (first, second)}
         parts: list[Samples] = []
         length = 0
@@ -59,7 +61,7 @@ class Speakers:
             track = second if number % 2 else first
             span = track.spans[at[id(track)] % len(track.spans)]
             at[id(track)] += 1
-            said = at_level(track.sound(span.start, span.stop), level_db + float(rng.normal(0, 1.5)))
+            said = at_level(at_pace(track.sound(span.start, span.stop), pace), level_db + float(rng.normal(0, 1.5)))
             pause = np.zeros(samples(rng.uniform(*PAUSES_S)), np.float32)
             if parts and length + len(said) > most and not broken_off:
                 break

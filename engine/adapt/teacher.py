@@ -1,12 +1,13 @@
 """What the original writes of the clean sound, how sure it is of each token, and where its alignment heads look.
 
-Every sound is padded to 30 s, as the original was trained on. A text that goes round in circles, or has no end, teaches
-nothing: its item is dropped.
+Every sound is padded to 30 s, as the original was trained on, and heard once, however many items are views of it. A
+text that goes round in circles, or has no end, or that the original doubts itself, teaches nothing: its items are
+dropped.
 """
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from engine.whisper.prompt import Prompt
 from engine.whisper.tokenizer import LANGUAGES, Tokenizer
 
 TOKENS_PER_SECOND, SPARE_TOKENS = 9, 12  # nobody speaks faster; more is a loop
+DOUBTFUL = -1.0  # mean log-probability of a token; what Whisper itself hears once more
 MULTILINGUAL = 51865  # tokens; a smaller vocabulary is that of an English-only model
 
 
@@ -56,6 +58,12 @@ class Target:
         """Indices of the tokens after which something is predicted: the start, and those before each predicted one."""
         return tuple(sorted({self.start, *range(self.first - 1, len(self.tokens) - 1)}))
 
+    def within(self, positions: int) -> "Target":
+        """Return the same for a student that is shown so many positions."""
+        if self.attention is None:
+            return self
+        return replace(self, attention=self.attention[:, :, :positions])
+
 
 class Original:
     """The model as it was published.
@@ -65,6 +73,7 @@ class Original:
         tokenizer: Of the model.
         device: Where it computes.
         dtype: In which type.
+        doubtful: Mean log-probability of a token below which a text is not taught.
         swift: Whether it may be off by about a hundredth to save a third of its time, on processors with bfloat16.
 
     Attributes:
@@ -79,6 +88,7 @@ class Original:
         device: torch.device,
         dtype: torch.dtype = torch.float32,
         *,
+        doubtful: float = DOUBTFUL,
         swift: bool = False,
     ) -> None:
         self._model, self._tokenizer, self._prompt = (
@@ -88,6 +98,7 @@ class Original:
         )
         never = (*checkpoint.suppressed, *tokenizer.never)
         marks = Marks(tokenizer.end, tokenizer.untimed, tokenizer.no_speech, never, tokenizer.blank)
+        self._doubtful = doubtful
         self._greedy = Greedy(self._model, marks, swift=swift)
         self.aligned = checkpoint.dims.alignment_heads
         self.multilingual = checkpoint.dims.vocabulary >= MULTILINGUAL
@@ -120,6 +131,12 @@ class Original:
         return Target((*told, *opening, *time, self._tokenizer.end), len(told), len(told) + len(opening))
 
     def _spoken(self, items: Sequence[Item]) -> list[Target | None]:
+        sounds = list({id(item.clean): item for item in items}.values())
+        taught = {id(item.clean): target for item, target in zip(sounds, self._written(sounds), strict=True)}
+        found = [(item, taught[id(item.clean)]) for item in items]
+        return [target and target.within(item.positions) for item, target in found]
+
+    def _written(self, items: Sequence[Item]) -> list[Target | None]:
         prompts = self._prompts(items)
         memory = self._heard([item.clean for item in items])
         languages = self._named([item.language for item in items], memory)
@@ -130,8 +147,8 @@ class Original:
         ]
         texts = self._greedy.written(tasks, memory)
         return [
-            self._target(task, len(prompt), text, item.positions, window(memory, row)) if self._sound(text) else None
-            for row, (task, prompt, text, item) in enumerate(zip(tasks, prompts, texts, items, strict=True))
+            self._target(task, len(prompt), text, window(memory, row)) if self._sound(text) else None
+            for row, (task, prompt, text) in enumerate(zip(tasks, prompts, texts, strict=True))
         ]
 
     def _prompts(self, items: Sequence[Item]) -> list[list[int]]:
@@ -184,19 +201,21 @@ class Original:
         words = self._tokenizer.decode(text).split()
         return not repeated([plain(word) for word in words])
 
-    def _target(self, task: Task, start: int, text: Sequence[int], positions: int, memory: Memory) -> Target:
-        """Read a text once more, for the distribution and the attention at every token."""
+    def _target(self, task: Task, start: int, text: Sequence[int], memory: Memory) -> Target | None:
+        """Read a text once more, for the distribution and the attention at every token; None if it is doubtful."""
         target = Target((*task.told, *text), start, len(task.told))
         tokens = torch.tensor([target.tokens], device=self._model.device)
         zero = torch.zeros(1, dtype=torch.int64, device=tokens.device)
         hidden, attention = self._model.read(tokens, zero, self._model.cache(1), memory, watch=True)
         looks = slice(target.first - 1, -1)
+        if self._greedy.certainty(hidden[0, looks], tokens[0, target.first :]) < self._doubtful:
+            return None
         return Target(
             target.tokens,
             start,
             target.first,
             hidden[0, list(target.places)].float(),
-            None if attention is None else attention[0, :, looks, :positions].clone(),
+            None if attention is None else attention[0, :, looks].clone(),
         )
 
 

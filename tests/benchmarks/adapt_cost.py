@@ -13,6 +13,7 @@ cards.
 
 import argparse
 import json
+import math
 import resource
 import subprocess
 import sys
@@ -98,7 +99,7 @@ def measured(name: str, way: str, threads: int, part: int, meeting: Path) -> dic
         student = trainable(model, CPU)
         if rank:
             narrow(student, rank)
-        original = Original(model, tokenizer, CPU, swift=given.get("mixed") is Mixed.BFLOAT16)
+        original = Original(model, tokenizer, CPU, doubtful=-math.inf, swift=given.get("mixed") is Mixed.BFLOAT16)
         run = Training(student, original, Options(**given), shards)
         for _ in range(STEPS):
             began_s, cpu_s = time.perf_counter(), time.process_time()

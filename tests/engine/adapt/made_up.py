@@ -1,5 +1,6 @@
 """Small Whispers of random weights that write short texts of their own, and sounds for them: a step takes a moment."""
 
+import math
 from dataclasses import replace
 from functools import cache
 
@@ -47,12 +48,17 @@ def original(ends=SOON):
     return replace(found, tensor=tensor)
 
 
+def unlearned(ends=SOON, **options):
+    """Return who teaches by it, who would doubt every word of it."""
+    return Original(original(ends), tokenizer(), CPU, **{"doubtful": -math.inf, **options})
+
+
 def training(*, rank=0, ends=SOON, shards=ALONE, **options):
     """Return a training of such a model, from its beginning, with or without matrices of some rank."""
     student = trainable(original(ends), CPU)
     if rank:
         narrow(student, rank)
-    return Training(student, Original(original(ends), tokenizer(), CPU), Options(**options), shards)
+    return Training(student, unlearned(ends), Options(**options), shards)
 
 
 def item(seed, **given):

@@ -52,6 +52,18 @@ def test_every_degradation_keeps_time(way, seed):
     assert abs(shift(sound, heard)) <= 1
 
 
+@given(pace=st.floats(0.8, 1.25), length=st.integers(8_000, 20_000))
+@settings(max_examples=20, deadline=None)
+def test_a_tone_at_another_pace_is_as_much_higher_and_shorter(pace, length):
+    tone_hz = 700.0
+    tone = np.sin(2 * np.pi * tone_hz * np.arange(length) / RATE).astype(np.float32)
+    played = degrade.at_pace(tone, pace)
+    assert len(played) == round(length / pace)
+    expected = np.sin(2 * np.pi * tone_hz * pace * np.arange(len(played)) / RATE)
+    inner = slice(len(played) // 8, -len(played) // 8)
+    np.testing.assert_allclose(played[inner], expected[inner], atol=0.15)  # a pace is rounded to whole samples
+
+
 @pytest.mark.parametrize(("codec", "bit_rate"), [(codec, rate) for codec in CODECS for rate in codec.bit_rates])
 def test_a_codec_is_no_sample_late(codec, bit_rate):
     if not codec.here:

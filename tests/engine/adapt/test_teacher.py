@@ -13,7 +13,7 @@ from engine.units import SAMPLES_PER_POSITION  # noqa: E402
 from engine.whisper.cuda.model.weights import read_checkpoint  # noqa: E402
 from engine.whisper.tokenizer import Tokenizer  # noqa: E402
 from tests.benchmarks.recordings import load  # noqa: E402
-from tests.engine.adapt.made_up import CPU, NEVER, item, original, tokenizer  # noqa: E402
+from tests.engine.adapt.made_up import CPU, NEVER, item, tokenizer, unlearned  # noqa: E402
 from tests.engine.whisper.cuda.comparison import distance, folder, references_choice, states_of, theirs  # noqa: E402
 from tests.material import recording  # noqa: E402
 from tests.reference import whisper  # noqa: E402
@@ -86,18 +86,14 @@ def test_the_words_before_are_the_prompt():
     assert target.attention.shape[1:] == (len(target.tokens) - target.first, 250)
 
 
-def made_up(ends=17):
-    return Original(original(ends), tokenizer(), CPU)
-
-
 def test_what_it_teaches_of_an_item_does_not_hang_on_the_others():
     items = [item(seed, timed=seed % 2 == 0) for seed in range(6)]
     items[1] = replace(items[1], before=items[2].clean)
     items[4] = replace(items[4], prompt="Before that, somebody said this.")
-    together = made_up().targets(items)
+    together = unlearned().targets(items)
     assert sum(target is not None for target in together) >= 3
     for each, found in zip(items, together, strict=True):
-        (alone,) = made_up().targets([each])
+        (alone,) = unlearned().targets([each])
         if found is None or alone is None:
             assert found is alone
         else:
@@ -106,14 +102,28 @@ def test_what_it_teaches_of_an_item_does_not_hang_on_the_others():
             assert distance(found.attention, alone.attention) < 1e-5
 
 
+def test_views_of_a_sound_are_taught_the_same_words():
+    first = item(0)
+    second = replace(first, heard=0.5 * first.heard, positions=first.positions // 2)
+    one, other = unlearned().targets([first, second])
+    assert one.tokens == other.tokens
+    assert one.hidden is other.hidden
+    assert torch.equal(one.attention[:, :, : second.positions], other.attention)
+
+
+def test_a_text_that_the_original_doubts_is_not_taught():
+    assert unlearned().targets([item(0)])[0] is not None
+    assert unlearned(doubtful=0.0).targets([item(0)])[0] is None
+
+
 def test_a_text_without_an_end_or_one_that_goes_round_in_circles_is_not_taught():
-    assert made_up(NEVER).targets([item(0), item(1, spoken=False)])[0] is None
+    assert unlearned(NEVER).targets([item(0), item(1, spoken=False)])[0] is None
 
 
 @pytest.mark.parametrize("timed", [False, True])
 @pytest.mark.parametrize("prompt", ["", "It was said before."])
 def test_where_nobody_speaks_nothing_is_written(timed, prompt):
-    (target,) = made_up().targets([item(0, spoken=False, timed=timed, prompt=prompt)])
+    (target,) = unlearned().targets([item(0, spoken=False, timed=timed, prompt=prompt)])
     words = tokenizer()
     told = [words.previous, *words.encode(f" {prompt}")] if prompt else []
     behind = [words.start, words.untimed + 1] if timed else [words.start, words.untimed]
