@@ -17,6 +17,9 @@ pytestmark = [pytest.mark.long, pytest.mark.sound]
 
 REPEAT = int(os.environ.get("UNDERTEXT_REPEAT", "2"))
 TIME_ERROR_S = 0.15
+# On a busy machine PipeWire, without real-time priority, may lose a quantum of what it plays. The same code hears
+# PulseAudio, and has to be right at once.
+PLAYS = {"pulseaudio": 1, "pipewire": 3}
 
 
 @pytest.fixture
@@ -57,6 +60,19 @@ def captured_while_playing(server, listener, frames, rate, sink):
     return heard + listener.hear(enough(rate // 4), "the last of it")
 
 
+def is_heard_whole(server, listener, rate=48_000, channels=2, sink="spk2"):
+    """Whether noise that is played is captured sample for sample, and nothing before it."""
+
+    def is_whole():
+        played = noise(0.6, channels, rate)
+        frames = sound(captured_while_playing(server, listener, played, rate, sink))
+        start = where(played[:, 0], frames[:, 0])
+        heard = frames[start : start + len(played)]
+        return heard.shape == played.shape and np.allclose(heard, played, atol=1e-4) and not frames[:start].any()
+
+    return any(is_whole() for _ in range(PLAYS[server.kind]))
+
+
 def now_threads_and_descriptors():
     return len(list(Path("/proc/self/task").iterdir())), len(list(Path("/proc/self/fd").iterdir()))
 
@@ -67,12 +83,8 @@ def test_every_sample_that_is_played_is_captured_once_and_in_order(sound_server,
             continue  # PipeWire's graph has one rate: it resamples on the way
         sound_server.add_sink(f"out{rate}", rate=rate, channels=channels)
         listener = listen(f"system:out{rate}")
-        played = noise(0.7, channels, rate)
-        frames = sound(captured_while_playing(sound_server, listener, played, rate, f"out{rate}"))
+        assert is_heard_whole(sound_server, listener, rate, channels, f"out{rate}")
         assert listener.said(listener.items) == []
-        start = where(played[:, 0], frames[:, 0])
-        np.testing.assert_allclose(frames[start : start + len(played)], played, atol=1e-4)
-        assert not frames[:start].any()
 
 
 def test_any_rate_and_channel_count_is_captured_as_it_is(sound_server, listen):
@@ -114,10 +126,7 @@ def test_capture_follows_the_default_output(sound_server, listen):
         sound_server.pactl("set-default-sink", "spk2")
         listener.hear(is_told(healthy=True), f"change {turn}")
         assert listener.lag_s() == pytest.approx(lag_s, abs=TIME_ERROR_S)
-        played = noise(0.5)
-        frames = sound(captured_while_playing(sound_server, listener, played, 48_000, "spk2"))
-        start = where(played[:, 0], frames[:, 0])
-        np.testing.assert_allclose(frames[start : start + len(played)], played, atol=1e-4)
+        assert is_heard_whole(sound_server, listener)
         listener.source.close()
 
 
