@@ -48,14 +48,15 @@ class Shards:
         fully_shard(network, mesh=self.mesh, ignored_params=embeddings)
 
     def own(self, items: Sequence[T]) -> Sequence[T]:
-        """Return the items of a step that this process learns from.
+        """Return the items of a step that this process learns from: neighbours, which are views of one sound.
 
         Raises:
             ValueError: They are not the same number for all.
         """
         if len(items) % self.count:
             raise ValueError(f"{len(items)} items cannot be shared by {self.count} processes")
-        return items[self.rank :: self.count]
+        each = len(items) // self.count
+        return items[self.rank * each : (self.rank + 1) * each]
 
     def total(self, numbers: Tensor) -> Tensor:
         """Return the sum of every process's numbers."""

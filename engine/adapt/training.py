@@ -86,7 +86,8 @@ class Figures:
         attention: Divergence from the original's attention, in nats a token and head.
         norm: Length of the gradient before it was cut.
         rate: Learning rate.
-        dropped: Items that the original had nothing to teach of.
+        spoken: Items in which somebody speaks.
+        dropped: Of these, items that the original had nothing to teach of.
         skipped: Whether nothing was changed, because a gradient was no number.
     """
 
@@ -96,6 +97,7 @@ class Figures:
     attention: float
     norm: float
     rate: float
+    spoken: int
     dropped: int
     skipped: bool
 
@@ -138,31 +140,38 @@ class Training:
             done: Share of the run that is over, 0…1.
         """
         own = self._shards.own(items)
-        sums = torch.zeros(4)  # of the losses, and of the items that were dropped
+        sums = torch.zeros(5)  # of the losses, of the items in which somebody speaks, and of those that were dropped
         self._optimizer.zero_grad()
         for first in range(0, len(own), self._options.at_once):
-            sums += self._learned(own[first : first + self._options.at_once], len(own))
-        words, silence, attention, dropped = self._shards.total(sums).tolist()
+            sums += self._learned(list(own[first : first + self._options.at_once]), len(own))
+        words, silence, attention, spoken, dropped = self._shards.total(sums).tolist()
         rate = self._options.rate_at(self.made, done)
         norm = self._moved(rate)
-        spoken = sum(item.spoken for item in items)
-        taught, silent = max(1.0, spoken - dropped), max(1, len(items) - spoken)
-        skipped = not math.isfinite(norm)
+        taught, silent = max(1.0, spoken - dropped), max(1.0, len(items) - spoken)
         return Figures(
-            self.made, words / taught, silence / silent, attention / taught, norm, rate, int(dropped), skipped
+            step=self.made,
+            words=words / taught,
+            silence=silence / silent,
+            attention=attention / taught,
+            norm=norm,
+            rate=rate,
+            spoken=int(spoken),
+            dropped=int(dropped),
+            skipped=not math.isfinite(norm),
         )
 
     def _learned(self, items: Sequence[Item], of: int) -> Tensor:
-        """Add up the gradients of items that are seen at once; return their losses and how many were dropped, [4]."""
+        """Add up the gradients of items that are seen at once; return their losses, and two counts, [5]."""
         targets = self._original.targets(items)
         taught = [(item, target) for item, target in zip(items, targets, strict=True) if target]
-        dropped = torch.tensor([0.0, 0.0, 0.0, len(items) - len(taught)])
+        spoken = sum(item.spoken for item in items)
+        sums = torch.tensor([0.0, 0.0, 0.0, spoken, len(items) - len(taught)])
         if taught:
-            dropped[:3] = self._from(taught, 1 / of)
+            sums[:3] = self._from(taught, 1 / of)
         else:  # other processes wait for this one's part in what they compute together
             silence = replace(items[0], spoken=False)
             self._from([(silence, self._original.targets([silence])[0])], 0.0)
-        return dropped
+        return sums
 
     def _from(self, taught: Sequence[tuple[Item, Target]], weight: float) -> Tensor:
         """Add up the gradients of items, each of some weight, and return their losses [3]."""
