@@ -14,8 +14,10 @@ from torch import Tensor
 from engine.adapt.records import Item
 from engine.adapt.state import State, Work
 from engine.adapt.training import Figures
+from engine.errors import AdaptationError
 
 EVERY_S = 60.0  # a state is kept
+ENOUGH = 24  # sounds of which the original understands none: there is nothing to learn from it
 DEAREST = 0.05  # of the time, at most, goes into keeping it
 
 
@@ -117,13 +119,13 @@ def run(learner: Learner, draw: Draw, work: Work, goal: Goal, watch: Watch) -> P
         How far it came; None if it was over before.
 
     Raises:
-        AdaptationError: The state is damaged, or one of another adaptation.
+        AdaptationError: The state is damaged, or one of another adaptation; or the original understands nothing.
     """
     state = work.load()
     if state is not None:
         learner.restore(state.tensors, state.numbers)
     before_s = state.spent_s if state is not None else 0.0
-    keeper = _Keeper(work, learner, watch)
+    keeper, lessons = _Keeper(work, learner, watch), _Lessons()
     began_s, progress = watch.clock(), None
     first = done = goal.done(learner.made, before_s)
     while True:
@@ -135,10 +137,27 @@ def run(learner: Learner, draw: Draw, work: Work, goal: Goal, watch: Watch) -> P
         if ends:
             return progress
         figures = learner.step(draw(learner.made), done)
+        lessons.heed(figures)
         here_s = watch.clock() - began_s
         done = goal.done(learner.made, before_s + here_s)
         progress = Progress(figures, done, here_s * (1 - done) / max(done - first, 1e-9), before_s + here_s)
         watch.tell(progress)
+
+
+class _Lessons:
+    """Counts what the original had to teach, until it had something."""
+
+    def __init__(self) -> None:
+        self._spoken = self._dropped = 0
+
+    def heed(self, figures: Figures) -> None:
+        self._spoken += figures.spoken
+        self._dropped += figures.dropped
+        if self._dropped == self._spoken >= ENOUGH:
+            raise AdaptationError(
+                f"the model understands nothing of {self._spoken} sounds, so that it has nothing to teach",
+                hint="Name recordings of its language with --audio, or choose a model that captions them well.",
+            )
 
 
 class _Keeper:

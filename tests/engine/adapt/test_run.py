@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)"
 from engine.adapt.run import Goal, Watch, run  # noqa: E402
 from engine.adapt.state import Work  # noqa: E402
 from engine.errors import AdaptationError  # noqa: E402
-from tests.engine.adapt.made_up import items, training  # noqa: E402
+from tests.engine.adapt.made_up import NEVER, items, training  # noqa: E402
 
 ROOT = Path(__file__).parents[3]
 STEPS = 4
@@ -124,3 +124,8 @@ def test_a_state_of_another_adaptation_is_not_used(work):
 def test_a_run_ends_by_its_steps_or_by_its_time(goal):
     with pytest.raises(ValueError, match="by its steps or by its time"):
         Goal(**goal)
+
+
+def test_who_is_taught_by_a_model_that_understands_nothing_is_told(work):
+    with pytest.raises(AdaptationError, match="understands nothing of 24 sounds"):
+        run(training(ends=NEVER), lambda step: items(step, count=5), work, Goal(steps=20), Watch())
