@@ -97,8 +97,13 @@ class App(QObject):
         self._make_engine = make_engine or engine_for
         self.engine = self._make_engine(settings)
         self.bridge = Bridge(self)
-        self.session = open_session(lambda: self.engine, self.bridge.send, paths.transcripts())
-        self.preferences = Preferences(settings, file, self)
+        self.preferences = preferences = Preferences(settings, file, self)
+        self.session = open_session(
+            lambda: self.engine,
+            self.bridge.send,
+            paths.transcripts(),
+            keeps_sound=lambda: preferences.current.transcripts.keep_sound,
+        )
         self.devices = DeviceWatch(devices.list_devices, self)
         self.overlay = Overlay(settings.overlay)
         self.controls = Controls(self.session.stats, lambda: models_here(self.engine.store), has_gpu)
@@ -134,7 +139,10 @@ class App(QObject):
             window.resume_wanted.connect(session.resume)
             window.stop_wanted.connect(session.stop)
 
+        transcript.corrected.connect(session.correct)
+
         # What the user sets.
+        transcript.keep_sound_switched.connect(lambda on: preferences.keep_sound(on=on))
         controls.source_chosen.connect(preferences.set_source)
         controls.engine_chosen.connect(preferences.set_engine)
         preferences.engine_changed.connect(self._on_engine_changed)
@@ -183,6 +191,7 @@ class App(QObject):
         settings = self.preferences.current
         self.controls.show_settings(settings.overlay, settings.source.spec, settings.engine)
         self.tray.show_settings(settings.overlay)
+        self.transcript.show_settings(settings.transcripts)
 
     def _show_controls(self) -> None:
         _bring(self.controls)

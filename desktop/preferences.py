@@ -67,6 +67,10 @@ class Preferences(QObject):
             self._change(engine=engine)
             self.engine_changed.emit(engine)
 
+    def keep_sound(self, *, on: bool) -> None:
+        """Keep the sound of the sessions to come, or not."""
+        self._change(transcripts=replace(self._settings.transcripts, keep_sound=on))
+
     def set_window(self, window: WindowSettings) -> None:
         """Remember where the windows stand."""
         self._change(window=window)

@@ -126,6 +126,17 @@ class EngineChoice(_Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptSettings(_Section):
+    """What is kept of a session.
+
+    Attributes:
+        keep_sound: What was heard as well, beside the words.
+    """
+
+    keep_sound: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppSettings(_Section):
     """All of it."""
 
@@ -133,6 +144,7 @@ class AppSettings(_Section):
     window: WindowSettings = field(default_factory=WindowSettings)
     source: SourceSettings = field(default_factory=SourceSettings)
     engine: EngineChoice = field(default_factory=EngineChoice)
+    transcripts: TranscriptSettings = field(default_factory=TranscriptSettings)
 
 
 def to_json(section: _Section) -> dict[str, Any]:

@@ -27,6 +27,8 @@ from engine.session import Session
 from engine.settings import AUTO, TRANSLATE, EngineSettings
 from engine.speech.commit import CommitPolicy
 from engine.transcript.journal import Journal
+from engine.transcript.library import Library
+from engine.transcript.sound import SoundLog
 from engine.whisper.batch import BatchRecognizer
 from engine.whisper.choice import Candidate, Extras, load_batch_recognizer, load_recognizer
 from engine.whisper.driver import find_driver
@@ -192,7 +194,11 @@ class Engine:
 
 
 def open_session(
-    engine: Callable[[], Engine], send: Callable[[Event], None], transcripts: Path | None = None
+    engine: Callable[[], Engine],
+    send: Callable[[Event], None],
+    transcripts: Path | None = None,
+    *,
+    keeps_sound: Callable[[], bool] = lambda: False,
 ) -> Session:
     """Return a session.
 
@@ -200,6 +206,8 @@ def open_session(
         engine: What to caption with; asked at each start.
         send: Takes every event, on the engine thread.
         transcripts: The folder they are kept in; None keeps none.
+        keeps_sound: Whether the sound is kept beside them; asked at each start. Of speech that is translated none is:
+            what is written is not what was said, and teaches nothing.
     """
 
     def pipeline() -> Pipeline:
@@ -214,7 +222,12 @@ def open_session(
         now = datetime.now().astimezone()
         return Journal.create(transcripts, title="", source=source.name, model=engine().installed.name, now=now)
 
-    return Session(make_pipeline=pipeline, send=send, make_journal=journal)
+    def sound(begun: Journal) -> SoundLog | None:
+        wanted = keeps_sound() and engine().settings.task != TRANSLATE
+        return SoundLog(transcripts, begun.id) if wanted else None
+
+    correct = Library(transcripts).correct
+    return Session(make_pipeline=pipeline, send=send, make_journal=journal, make_sound=sound, correct=correct)
 
 
 @cache

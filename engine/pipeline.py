@@ -22,6 +22,7 @@ from engine.speech.pace import Pace
 from engine.speech.segments import Segments
 from engine.speech.vad import FRAME, Edge, Hysteresis, SpeechDetector, SpeechTrack
 from engine.speech.windows import WindowPlan
+from engine.transcript.sound import SoundLog
 from engine.units import samples, seconds
 from engine.whisper.recognizer import Recognizer
 
@@ -94,6 +95,7 @@ class Pipeline:
         self._framed = 0  # where the next VAD frame begins
         self._closed = 0  # no window reaches back before this
         self.skipped = 0
+        self._kept: SoundLog | None = None
 
     @property
     def heard(self) -> int:
@@ -137,6 +139,10 @@ class Pipeline:
         """The sound has ended: return what became final with it."""
         return list(self._finish())
 
+    def keep(self, sound: SoundLog) -> None:
+        """Hand over whatever is heard from now on, as it is heard; to be called before the first sound."""
+        self._kept = sound
+
     def follow_pace(self) -> None:
         """Update from now on as often, and with the model, that the pace says; a smaller one may have to be loaded."""
         recognizer = self._chosen
@@ -154,7 +160,7 @@ class Pipeline:
         # A second at a time: a window must still lie in the history when its turn comes.
         for at in range(0, len(item.frames), item.sample_rate):
             piece = AudioBlock(item.frames[at : at + item.sample_rate], item.sample_rate)
-            self._history.write(self._resampler.feed(piece))
+            self._hear(self._resampler.feed(piece))
             yield from self._listen(hurry=hurry)
 
     def _finish(self) -> Iterator[Heard]:
@@ -168,14 +174,21 @@ class Pipeline:
 
     def _flush(self) -> None:
         if self._resampler is not None:
-            self._history.write(self._resampler.finish())
+            self._hear(self._resampler.finish())
             self._resampler = None
+
+    def _hear(self, heard: Samples) -> None:
+        self._history.write(heard)
+        if self._kept is not None:
+            self._kept.write(heard)
 
     def _interrupt(self, interruption: Interruption) -> Iterator[Heard]:
         """Close what was said, and let the time pass in which nothing was heard."""
         yield from self._finish()
         start = self.heard
         self._history.write_silence(samples(interruption.duration_s))
+        if self._kept is not None:
+            self._kept.write_silence(samples(interruption.duration_s))
         self._framed = self._closed = self.heard
         yield Gap(start, self.heard, interruption.reason)
 

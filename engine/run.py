@@ -24,6 +24,7 @@ from engine.records import (
     Withheld,
 )
 from engine.transcript.journal import Journal
+from engine.transcript.sound import SoundLog
 from engine.units import samples, seconds
 
 LEVEL_S = 0.5  # of sound that the level is measured over
@@ -40,6 +41,7 @@ class Run:
         send: Takes every event.
         enter: Changes the session's state.
         live: The sound goes on whether or not it is taken: what has to wait is late, and may be too much.
+        sound: Keeps what is heard; None where nobody asked for it.
 
     Attributes:
         stats: The newest snapshot. Thread: any may read it.
@@ -53,12 +55,16 @@ class Run:
         enter: Callable[[State, str], None],
         *,
         live: bool = False,
+        sound: SoundLog | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._journal = journal
         self._send = send
         self._enter = enter
         self._live = live
+        self._sound = sound
+        if sound is not None:
+            pipeline.keep(sound)
         self.stats = Stats()
         self._paused_s: float | None = None
         self._healthy = True
@@ -91,7 +97,9 @@ class Run:
         if self._live:
             pipeline.pace.end(pipeline.clock())
             pipeline.follow_pace()
-        self._keep(lambda journal: journal.sync_if_due(time.monotonic()))
+        now = time.monotonic()
+        self._keep(lambda journal: journal.sync_if_due(now))
+        self._keep_sound(lambda sound: sound.sync_if_due(now))
         self.stats = self._measure(began, waiting_s)
 
     def _begin(self, waiting_s: float, began: float) -> None:
@@ -126,6 +134,11 @@ class Run:
     def close(self) -> None:
         """End the transcript, whatever state it is in."""
         self._keep(lambda journal: journal.close())
+        self._keep_sound(lambda sound: sound.close())
+
+    def correct(self, segment: int, text: str) -> None:
+        """Write down what a person heard in a segment."""
+        self._keep(lambda journal: journal.edit(segment, text))
 
     def _feed(self, item: AudioBlock | Interruption, *, hurry: bool) -> None:
         self._tell(self._pipeline.feed(item, hurry=hurry))
@@ -144,10 +157,17 @@ class Run:
 
     def _keep(self, write: Callable[[Journal], None]) -> None:
         """Write to the journal; what it cannot write it keeps, and captions go on."""
-        if self._journal is None:
-            return
+        if self._journal is not None:
+            self._telling(partial(write, self._journal))
+
+    def _keep_sound(self, write: Callable[[SoundLog], None]) -> None:
+        if self._sound is not None:
+            self._telling(partial(write, self._sound))
+
+    def _telling(self, write: Callable[[], None]) -> None:
+        """Write; what goes wrong is told."""
         try:
-            write(self._journal)
+            write()
         except TranscriptError as error:
             self._send(Failure(type(error).__name__, str(error), error.hint))
 

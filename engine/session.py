@@ -24,6 +24,7 @@ from engine.pipeline import Pipeline
 from engine.records import Event, Failure, State, StateChange, Stats
 from engine.run import Run
 from engine.transcript.journal import Journal
+from engine.transcript.sound import SoundLog
 from engine.units import seconds
 
 POLL_S = 0.1  # how long a command may wait while no sound comes
@@ -59,7 +60,16 @@ class Start:
     source: AudioSource
 
 
-Order: TypeAlias = Command | Start
+@dataclass(frozen=True, slots=True)
+class Correct:
+    """Write down what a person heard in a segment of a transcript."""
+
+    transcript: str | None
+    segment: int
+    text: str
+
+
+Order: TypeAlias = Command | Start | Correct
 
 
 class Session:
@@ -69,6 +79,8 @@ class Session:
         make_pipeline: Loads what is needed; called on the engine thread, once for each start.
         send: Takes every event; called on the engine thread, must not wait.
         make_journal: Begins a transcript; without one nothing is kept.
+        make_sound: Returns what keeps the sound of a transcript that was begun; None where nobody asked for it.
+        correct: Writes a correction into a transcript that has ended: its name, the segment, the text.
     """
 
     def __init__(
@@ -77,9 +89,13 @@ class Session:
         make_pipeline: Callable[[], Pipeline],
         send: Callable[[Event], None],
         make_journal: Callable[[AudioSource], Journal] | None = None,
+        make_sound: Callable[[Journal], SoundLog | None] = lambda _journal: None,
+        correct: Callable[[str, int, str], None] | None = None,
     ) -> None:
         self._make_pipeline = make_pipeline
         self._make_journal = make_journal
+        self._make_sound = make_sound
+        self._write_correction = correct
         self._send = send
         self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
         self._state = State.IDLE
@@ -128,6 +144,10 @@ class Session:
         """Make the last words final and end the transcript. Thread: any; returns at once."""
         self._orders.put(Command.STOP)
 
+    def correct(self, segment: int, text: str) -> None:
+        """Write down what a person heard in a segment of the transcript begun last. Thread: any; returns at once."""
+        self._orders.put(Correct(self._transcript_id, segment, text))
+
     def close(self, timeout_s: float = 5.0) -> bool:
         """Stop, and end the thread; return whether it ended in time. Thread: any but the engine's."""
         self._orders.put(Command.CLOSE)
@@ -148,7 +168,9 @@ class Session:
         try:
             if isinstance(order, Start):
                 return self._caption(order.source)
-            if order is Command.PREPARE:
+            if isinstance(order, Correct):
+                self._correct(order)
+            elif order is Command.PREPARE:
                 self._enter(State.LOADING)
                 self._make_pipeline()
                 self._enter(State.IDLE)
@@ -168,7 +190,8 @@ class Session:
         source.open()
         journal = self._journal(source)
         self._transcript_id = journal.id if journal else None
-        run = Run(self._pipeline, journal, self._send, self._enter, live=source.live)
+        sound = self._make_sound(journal) if journal else None
+        run = Run(self._pipeline, journal, self._send, self._enter, live=source.live, sound=sound)
         self._captioning = run
         try:
             self._enter(State.LISTENING, source.name)
@@ -189,6 +212,16 @@ class Session:
             self._send(Failure(type(error).__name__, str(error), error.hint))
             return None
 
+    def _correct(self, order: Correct) -> None:
+        """Write a correction into a transcript that is not being written now; what stands in the way is told."""
+        if order.transcript is None or self._write_correction is None:
+            self._send(Failure("TranscriptError", "There is no transcript to correct", "Begin another one."))
+            return
+        try:
+            self._write_correction(order.transcript, order.segment, order.text)
+        except TranscriptError as error:
+            self._send(Failure(type(error).__name__, str(error), error.hint))
+
     def _listen(self, source: AudioSource, run: Run) -> Order | None:
         told = time.monotonic()
         while not source.exhausted:
@@ -197,6 +230,10 @@ class Session:
                 run.pause()
             elif order is Command.RESUME:
                 run.resume(source.name)
+            elif isinstance(order, Correct) and order.transcript == self._transcript_id is not None:
+                run.correct(order.segment, order.text)
+            elif isinstance(order, Correct):
+                self._correct(order)
             elif order is Command.STOP:
                 return None
             elif isinstance(order, Start) or order is Command.CLOSE:

@@ -28,7 +28,7 @@ from engine.audio.sources import AudioSource, FileSource, Pacer
 from engine.errors import MediaUnreadable, SettingsError
 from engine.eventlog import EventLog
 from engine.records import Caption, Event, Failure, Gap, Level, State, StateChange, Stats
-from engine.settings import AUTO, SMALLER, EngineSettings
+from engine.settings import AUTO, SMALLER, TRANSLATE, EngineSettings
 from engine.units import seconds
 
 NAME = "caption"
@@ -63,6 +63,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--events", type=Path, metavar="FILE.jsonl", help="write every event as a line of JSON")
     parser.add_argument("--save", type=Path, metavar="DIR", help="keep the transcript in this folder")
+    parser.add_argument(
+        "--keep-sound",
+        action="store_true",
+        help="keep what is heard beside the transcript (with --save); 'adapt --corrections' learns from it",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -74,19 +79,33 @@ def run(options: argparse.Namespace) -> int:
         device=options.device,
         smaller=options.smaller,
     )
+    _refuse_sound_without_words(options)
     engine = Engine(settings, options.model)
     source = _source(options.source, options.pace)
     if options.save is not None:
         make_folder(options.save)
     with _event_log(options.events) as log:
         outlet = Outlet(log)
-        session = open_session(lambda: engine, lambda event: outlet.send(event, session.audio_s), options.save)
+        session = open_session(
+            lambda: engine,
+            lambda event: outlet.send(event, session.audio_s),
+            options.save,
+            keeps_sound=lambda: options.keep_sound,
+        )
         try:
             with _ended_by_signals(session.stop):
                 session.start(source)
                 return _watch(outlet.events)
         finally:
             session.close()
+
+
+def _refuse_sound_without_words(options: argparse.Namespace) -> None:
+    """See that the sound can be kept, if it is to be: beside the words that were said."""
+    if options.keep_sound and options.save is None:
+        raise SettingsError("the sound is kept beside a transcript, and none is", hint="Name its folder: --save DIR.")
+    if options.keep_sound and options.task == TRANSLATE:
+        raise SettingsError("of speech that is translated no sound is kept", hint="Leave --keep-sound or --task away.")
 
 
 def _source(name: str, pace: str) -> AudioSource:

@@ -4,16 +4,29 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPointF, QRect, QSize, Qt
-from PySide6.QtGui import QFont, QPainter, QPalette, QTextCharFormat, QTextLayout, QTextOption
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QEvent,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPointF,
+    QRect,
+    QSize,
+    Qt,
+)
+from PySide6.QtGui import QFont, QKeyEvent, QPainter, QPalette, QTextCharFormat, QTextLayout, QTextOption
+from PySide6.QtWidgets import QFrame, QPlainTextEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
+from desktop import texts
+from desktop.texts import tr
 from desktop.windows.transcript_model import GAP_ROLE, TIME_ROLE
 
 _Index = QModelIndex | QPersistentModelIndex
 _MARGIN_X, _MARGIN_Y = 18, 7
 _TIME_WIDTH = 74
 _LINE_SPACING = 1.25
+_EDITOR_PADDING = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +111,42 @@ class TranscriptDelegate(QStyledItemDelegate):
         layout = self._layout(text, font, self._finds(text, colours))
         painter.setPen(colours.color(QPalette.ColorRole.Dark if is_gap else QPalette.ColorRole.Text))
         layout.draw(painter, QPointF(time_rect.right() + 1, time_rect.top()))
+
+    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: _Index) -> QWidget:  # noqa: ARG002
+        """Return where a row is corrected: its text, wrapped as it is read."""
+        field = QPlainTextEdit(parent)
+        field.setFrameShape(QFrame.Shape.NoFrame)
+        field.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        field.setTabChangesFocus(True)
+        field.setAccessibleName(tr(texts.CORRECT_TIP))
+        return field
+
+    def setEditorData(self, editor: QWidget, index: _Index) -> None:
+        """Show what was heard."""
+        if isinstance(editor, QPlainTextEdit):
+            editor.setPlainText(index.data(Qt.ItemDataRole.EditRole))
+            editor.selectAll()
+
+    def setModelData(self, editor: QWidget, model: QAbstractItemModel, index: _Index) -> None:
+        """Hand over what was written."""
+        if isinstance(editor, QPlainTextEdit):
+            model.setData(index, editor.toPlainText(), Qt.ItemDataRole.EditRole)
+
+    def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: _Index) -> None:  # noqa: ARG002
+        """Put it over the text, beside the time; with room for another line."""
+        left = _MARGIN_X + _TIME_WIDTH - _EDITOR_PADDING
+        spare = editor.fontMetrics().height()
+        editor.setGeometry(option.rect.adjusted(left, 0, -_MARGIN_X + _EDITOR_PADDING, spare))
+
+    def eventFilter(self, editor: QObject, event: QEvent) -> bool:
+        """Save at Enter, as in a field of one line; Qt itself would begin another line."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and isinstance(editor, QWidget):
+            is_enter = event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter}
+            if is_enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+                self.commitData.emit(editor)
+                self.closeEditor.emit(editor)
+                return True
+        return super().eventFilter(editor, event)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
         """Return the size of a row."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
 from desktop import texts
 from desktop.texts import tr
@@ -23,11 +23,20 @@ class Entry:
         start: First sample.
         text: What was said, or why nothing was heard.
         is_gap: Nothing was captioned here.
+        segment: Its number in the session; None of a gap.
+        is_final: Nothing more comes of itself: it may be corrected.
     """
 
     start: int
     text: str
     is_gap: bool = False
+    segment: int | None = None
+    is_final: bool = False
+
+    @property
+    def shown(self) -> str:
+        """What is read."""
+        return self.text or tr(texts.NOBODY_SPOKE)
 
     @property
     def time_text(self) -> str:
@@ -39,8 +48,13 @@ class Entry:
 class TranscriptModel(QAbstractListModel):
     """Rows in the order in which they began to be said.
 
+    Signals:
+        corrected: int, str: the person has written what was said in a segment.
+
     Thread: GUI.
     """
+
+    corrected = Signal(int, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -60,10 +74,10 @@ class TranscriptModel(QAbstractListModel):
         if row is None:
             if text:
                 self._rows[caption.segment] = len(self._entries)
-                self._append(Entry(caption.start, text))
-        elif len(text) > len(self._entries[row].text):
-            self._entries[row] = replace(self._entries[row], text=text)
-            self.dataChanged.emit(self.index(row), self.index(row))
+                self._append(Entry(caption.start, text, segment=caption.segment, is_final=caption.final))
+        elif not (entry := self._entries[row]).is_final:
+            longest = max(entry.text, text, key=len)
+            self._replace(row, replace(entry, text=longest, is_final=caption.final))
 
     def take_gap(self, gap: Gap) -> None:
         """Show what was not captioned."""
@@ -76,13 +90,18 @@ class TranscriptModel(QAbstractListModel):
 
     def plain_text(self, rows: list[int]) -> str:
         """Return rows as they are copied: the time, a tab, the text."""
-        return "\n".join(f"{self._entries[row].time_text}\t{self._entries[row].text}" for row in sorted(rows))
+        return "\n".join(f"{self._entries[row].time_text}\t{self._entries[row].shown}" for row in sorted(rows))
 
     def _append(self, entry: Entry) -> None:
         row = len(self._entries)
         self.beginInsertRows(QModelIndex(), row, row)
         self._entries.append(entry)
         self.endInsertRows()
+
+    def _replace(self, row: int, entry: Entry) -> None:
+        before, self._entries[row] = self._entries[row], entry
+        if entry.text != before.text:
+            self.dataChanged.emit(self.index(row), self.index(row))
 
     def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008  (Qt's signature)
         """Return how many rows there are."""
@@ -91,8 +110,27 @@ class TranscriptModel(QAbstractListModel):
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return a row's text, its time, whether it is a gap, or what a screen reader says."""
         entry = self._entries[index.row()]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return entry.text
-        if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{entry.time_text} {entry.text}"
-        return {TIME_ROLE: entry.time_text, GAP_ROLE: entry.is_gap}.get(role)
+        told: dict[int, Any] = {
+            Qt.ItemDataRole.DisplayRole: entry.shown,
+            Qt.ItemDataRole.EditRole: entry.text,
+            Qt.ItemDataRole.AccessibleTextRole: f"{entry.time_text} {entry.shown}",
+            Qt.ItemDataRole.ToolTipRole: tr(texts.CORRECT_TIP) if entry.is_final else None,
+            TIME_ROLE: entry.time_text,
+            GAP_ROLE: entry.is_gap or not entry.text,
+        }
+        return told.get(role)
+
+    def flags(self, index: _Index) -> Qt.ItemFlag:
+        """Let a row be corrected once it is final; of a gap there is nothing to say."""
+        flags = super().flags(index)
+        is_final = index.isValid() and self._entries[index.row()].is_final
+        return flags | Qt.ItemFlag.ItemIsEditable if is_final else flags
+
+    def setData(self, index: _Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        """Take what a person writes instead of a row; an empty text says that nobody spoke."""
+        entry, text = self._entries[index.row()], " ".join(str(value).split())
+        if role != Qt.ItemDataRole.EditRole or entry.segment is None or text == entry.text:
+            return False
+        self._replace(index.row(), replace(entry, text=text))
+        self.corrected.emit(entry.segment, text)
+        return True

@@ -35,6 +35,8 @@ class TranscriptView(QListView):
         self.setItemDelegate(self._delegate)
         self.setAccessibleName(tr(texts.TRANSCRIPT_TITLE))
         self.setSelectionMode(QListView.SelectionMode.ExtendedSelection)
+        triggers = QListView.EditTrigger
+        self.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setLayoutMode(QListView.LayoutMode.Batched)
@@ -66,7 +68,7 @@ class TranscriptView(QListView):
         if not query:
             return []
         pattern = re.compile(re.escape(query), re.IGNORECASE)
-        return [row for row in range(self._model.rowCount()) if pattern.search(self._model.entry(row).text)]
+        return [row for row in range(self._model.rowCount()) if pattern.search(self._model.entry(row).shown)]
 
     def go_to(self, row: int) -> None:
         """Show and select a row."""
@@ -81,7 +83,7 @@ class TranscriptView(QListView):
     def _on_data_changed(self, first: QModelIndex, last: QModelIndex, roles: Sequence[int]) -> None:  # noqa: ARG002
         """Lay out anew only when a row became higher: the layout of a long list is dear."""
         entry = self._model.entry(first.row())
-        if self._delegate.height(first.row(), entry.text, self.font()) != self.visualRect(first).height():
+        if self._delegate.height(first.row(), entry.shown, self.font()) != self.visualRect(first).height():
             self._delegate.sizeHintChanged.emit(first)
 
     def _on_reset(self) -> None:

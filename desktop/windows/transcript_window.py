@@ -4,18 +4,19 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QStackedLayout, QVBoxLayout, QWidget
 
 from desktop import texts
+from desktop.settings import TranscriptSettings
 from desktop.system.background import Background
 from desktop.texts import tr
 from desktop.windows.find_bar import FindBar
 from desktop.windows.theme import app_icon
 from desktop.windows.transcript_model import TranscriptModel
 from desktop.windows.transcript_view import TranscriptView
-from desktop.windows.widgets import Banner, Button, label
+from desktop.windows.widgets import Banner, Button, Paragraph, Switch, label, line
 from engine.errors import EngineError
 from engine.records import Caption, Gap
 from engine.transcript.export import FORMATS, write
@@ -28,6 +29,8 @@ class TranscriptWindow(QWidget):
     """The window.
 
     Signals:
+        corrected: int, str: the user has written what was said in a segment.
+        keep_sound_switched: bool, for the sessions to come.
         closed: The user closed it.
 
     Args:
@@ -36,6 +39,8 @@ class TranscriptWindow(QWidget):
     Thread: GUI.
     """
 
+    corrected = Signal(int, str)
+    keep_sound_switched = Signal(bool)
     closed = Signal()
 
     def __init__(self, read: Callable[[], Transcript]) -> None:
@@ -52,6 +57,7 @@ class TranscriptWindow(QWidget):
         self._copy = Button(tr(texts.COPY))
         self._export = Button(tr(texts.EXPORT), "primary")
         self._to_end = Button(tr(texts.TO_END), picture="chevron")
+        self._keep_sound = Switch(tr(texts.KEEP_SOUND), tr(texts.KEEP_SOUND_HELP))
         self._exporting = Background(self)
         self._connect()
         self._lay_out()
@@ -74,6 +80,11 @@ class TranscriptWindow(QWidget):
         self._model.take_gap(gap)
         self._offer()
 
+    def show_settings(self, transcripts: TranscriptSettings) -> None:
+        """Show how things are set, without telling it back."""
+        with QSignalBlocker(self._keep_sound):
+            self._keep_sound.setChecked(transcripts.keep_sound)
+
     def export(self, kind: str, path: Path) -> None:
         """Write the transcript to a file, in the background."""
         self._exporting.run(lambda: write(self._read(), kind, path))
@@ -88,6 +99,8 @@ class TranscriptWindow(QWidget):
         self.view.following_changed.connect(self._offer)
         self.find_bar.sought.connect(self._on_sought)
         self.find_bar.went_to.connect(self.view.go_to)
+        self._model.corrected.connect(self.corrected)
+        self._keep_sound.toggled.connect(self.keep_sound_switched)
         self._exporting.done.connect(self._on_exported)
         self._exporting.failed.connect(self._on_failed)
         QShortcut(QKeySequence.StandardKey.Find, self, self.find_bar.begin)
@@ -112,7 +125,15 @@ class TranscriptWindow(QWidget):
         layout.addWidget(self._banner)
         layout.addLayout(self._pages, 1)
         layout.addWidget(self._to_end, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addLayout(self._keeping())
         self._empty.setFocus()
+
+    def _keeping(self) -> QVBoxLayout:
+        keeping = QVBoxLayout()
+        keeping.setSpacing(4)
+        for widget in (line(), self._keep_sound, Paragraph(tr(texts.KEEP_SOUND_HELP), "dim")):
+            keeping.addWidget(widget)
+        return keeping
 
     def _offer(self) -> None:
         """Offer what makes sense now."""

@@ -17,6 +17,7 @@ from engine.transcript.journal import Journal, decode, read_lines
 from engine.transcript.log import SUFFIX, LineLog
 from engine.transcript.records import Transcript
 from engine.transcript.replay import Replay, replay
+from engine.transcript.sound import sound_files
 
 _TAIL = 1024  # bytes; the line that ends a session has about 70
 
@@ -126,8 +127,21 @@ class Library:
             raise
         return Journal(log, number=fold.last + 1, end_ms=transcript.duration_ms, words=transcript.words)
 
+    def correct(self, name: str, segment: int, text: str) -> None:
+        """Write down what a person heard in a segment of a session that is over; an empty text says: nobody spoke.
+
+        Raises:
+            SessionUnknown: There is no such session.
+            TranscriptError: It is being written, or cannot be.
+        """
+        journal = self.reopen(name)
+        try:
+            journal.edit(segment, text)
+        finally:
+            journal.close()
+
     def delete(self, name: str) -> None:
-        """Remove a session and all its files.
+        """Remove a session and all its files, its sound before its words.
 
         Raises:
             SessionUnknown: There is no such session.
@@ -138,7 +152,7 @@ class Library:
         if any(map(is_locked, parts)):
             raise TranscriptError(f"Session {session} is being written", hint="Stop it first.")
         try:
-            for path in parts:
+            for path in [*(file.path for file in sound_files(self._folder, session)), *parts]:
                 path.unlink()
             Disk().sync_folder(self._folder)
         except OSError as error:

@@ -49,6 +49,7 @@ class Segment:
         language: ISO 639-1 code of the text, as in `Caption`.
         final: Nothing was to follow; False where a session broke off.
         words: With their times; empty where a session broke off or the text was edited.
+        corrected: A person wrote the text; it is empty where they heard nobody.
     """
 
     id: int
@@ -58,6 +59,7 @@ class Segment:
     language: str
     final: bool
     words: tuple[TimedWord, ...] = ()
+    corrected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

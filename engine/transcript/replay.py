@@ -87,7 +87,7 @@ class Replay:
 
     def _edited(self, segment: Segment) -> Segment:
         text = self._edits.get(segment.id)
-        return segment if text is None else replace(segment, text=text, words=())
+        return segment if text is None else replace(segment, text=text, words=(), corrected=True)
 
 
 def replay(session: str, records: Iterable[Mapping[str, Any]]) -> Transcript:

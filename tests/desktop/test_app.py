@@ -103,6 +103,25 @@ def test_a_whole_session_reaches_the_overlay_the_transcript_and_the_disk(qtbot, 
     }
 
 
+@pytest.mark.parametrize("wanted", [False, True])
+def test_sound_is_kept_when_it_is_switched_on_and_a_correction_reaches_the_disk(qtbot, make_app, tmp_path, wanted):
+    app = make_app()
+    if wanted:
+        app.transcript._keep_sound.click()
+    app.controls.start_wanted.emit("demo")
+    qtbot.waitUntil(lambda: app._state is State.LISTENING, timeout=SLOW_MS)
+    qtbot.waitUntil(is_ready(app), timeout=SLOW_MS)
+    kept = [path.suffix for path in (tmp_path / "transcripts").iterdir()]
+    assert sorted(kept) == ([".flac", ".jsonl"] if wanted else [".jsonl"])
+    model = app.transcript._model
+    assert model.setData(model.index(0), "Something else.")
+    library = Library(tmp_path / "transcripts")
+    qtbot.waitUntil(lambda: library.read("last").segments[0].corrected)
+    assert library.read("last").segments[0].text == "Something else."
+    app.preferences.save()
+    assert SettingsFile(tmp_path / "settings.json").load().settings.transcripts.keep_sound is wanted
+
+
 def test_a_graphics_card_that_fails_is_told_and_costs_no_words(qtbot, make_app, tmp_path):
     app = make_app(engine=FailingGpuEngine)
     qtbot.waitUntil(lambda: app.controls._model.text() == "scripted · GPU", timeout=SLOW_MS)

@@ -1,7 +1,9 @@
+import errno
 import queue
 import time
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from engine.audio.sources import ArraySource
@@ -10,6 +12,8 @@ from engine.records import Caption, Failure, Gap, Notice, State, StateChange, St
 from engine.session import Session
 from engine.transcript.journal import Journal
 from engine.transcript.library import Library
+from engine.transcript.listening import kept_sounds
+from engine.transcript.sound import Room, SoundLog, sound_files
 from engine.whisper.ladder import GRAPHICS_CARD, PROCESSOR, LadderRecognizer, Lost, Rung
 from engine.whisper.recognizer import FailingRecognizer, ScriptedRecognizer
 from tests.talker import LENGTH_S, RATE, SCRIPT, Forever, pipeline, sound
@@ -255,4 +259,81 @@ def test_captions_go_on_when_nothing_can_be_kept(audience):
     assert audience.rest()[-1] is State.IDLE
     assert audience.of(Failure) == [Failure("DiskFull", "no space", "Free some.", fatal=False)]
     assert audience.of(Caption)[-1].final
+    assert session.close(PATIENCE_S)
+
+
+def sound_in(folder, disk=None):
+    return lambda journal: SoundLog(folder, journal.id, disk)
+
+
+def keeping(folder, audience, **given):
+    """Return a session that keeps its transcript, and what else it is told to keep."""
+    given = {"make_journal": journal_in(folder), "correct": Library(folder).correct, **given}
+    return Session(make_pipeline=lambda: pipeline(Forever()), send=audience, **given)
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_sound_is_kept_where_it_is_wanted_and_nowhere_else(tmp_path, audience, wanted):
+    session = keeping(tmp_path, audience, **({"make_sound": sound_in(tmp_path)} if wanted else {}))
+    session.start(talk())
+    audience.rest()
+    assert session.close(PATIENCE_S)
+    assert len(sound_files(tmp_path, session.transcript_id)) == wanted
+    assert len(list(tmp_path.iterdir())) == 1 + wanted
+    (kept,) = kept_sounds(tmp_path, session.transcript_id, [(0, len(sound()))])
+    assert kept.known == wanted * len(sound())
+    assert np.array_equal(kept.pcm, wanted * np.round(sound()[:, 0] * 32767).astype(np.int16))
+
+
+def test_what_passes_while_paused_is_not_kept(tmp_path, audience):
+    session = keeping(tmp_path, audience, make_sound=sound_in(tmp_path))
+    session.start(Endless())
+    audience.until(lambda event: isinstance(event, Caption) and event.committed)
+    session.pause()
+    audience.until(lambda event: event == StateChange(State.PAUSED))
+    session.resume()
+    gap = audience.until(lambda event: isinstance(event, Gap))
+    audience.until(lambda event: isinstance(event, Caption) and event.committed and event.start >= gap.stop)
+    assert session.close(PATIENCE_S)
+    assert [file.start for file in sound_files(tmp_path, session.transcript_id)] == [0, gap.stop]
+    (before, passed) = kept_sounds(tmp_path, session.transcript_id, [(0, gap.start), (gap.start, gap.stop)])
+    assert (before.known, passed.known) == (gap.start, 0)
+
+
+def test_sound_that_cannot_be_kept_is_told_and_costs_no_word(tmp_path, audience):
+    class Full(Room):
+        def write(self, fd, line):
+            raise OSError(errno.ENOSPC, "no space")
+
+    session = keeping(tmp_path, audience, make_sound=sound_in(tmp_path, Full()))
+    session.start(talk())
+    audience.rest()
+    assert session.close(PATIENCE_S)
+    assert [failure.kind for failure in audience.of(Failure)] == ["DiskFull"]
+    kept = " ".join(segment.text for segment in Library(tmp_path).read("last").segments)
+    assert kept.split() == [word.text.strip() for word in SCRIPT]
+
+
+def test_a_segment_may_be_corrected_while_the_session_runs_and_afterwards(tmp_path, audience):
+    session = keeping(tmp_path, audience)
+    session.start(Endless())
+    audience.until(lambda event: isinstance(event, Caption) and event.final)
+    session.correct(0, "Something else.")
+    audience.until(lambda event: isinstance(event, Caption) and event.segment == 2)
+    session.stop()
+    audience.rest()
+    session.correct(1, "")
+    assert session.close(PATIENCE_S)
+    first, second, third, *_ = Library(tmp_path).read(session.transcript_id).segments
+    assert [(each.text, each.corrected) for each in (first, second)] == [("Something else.", True), ("", True)]
+    assert third.words
+    assert not third.corrected
+    assert Library(tmp_path).sessions()[0].ended
+    assert not audience.of(Failure)
+
+
+def test_without_a_transcript_a_correction_is_told_to_be_none(audience):
+    session = Session(make_pipeline=pipeline, send=audience)
+    session.correct(0, "Something else.")
+    assert "no transcript to correct" in audience.until(lambda event: isinstance(event, Failure)).message
     assert session.close(PATIENCE_S)

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QAbstractItemModelTester, QTest
+from PySide6.QtWidgets import QPlainTextEdit
 
+from desktop.settings import TranscriptSettings
 from desktop.windows.transcript_model import TranscriptModel
 from desktop.windows.transcript_window import TranscriptWindow
 from engine.errors import JournalCorrupt
@@ -177,3 +179,55 @@ def test_an_empty_page_offers_nothing(window):
     assert not window._export.isEnabled()
     window.take_caption(caption(0, "One."))
     assert window._export.isEnabled()
+
+
+def final(segment, text):
+    return Caption(segment, text, "", True, WORD, 0, 0, "en")
+
+
+def corrected(qtbot, window, row, keys):
+    """Return what a correction by keys tells: F2, the keys, Enter."""
+    view = window.view
+    view.go_to(row)
+    said = []
+    window.corrected.connect(lambda *what: said.append(what))
+    QTest.keyClick(view, Qt.Key.Key_F2)
+    (field,) = view.findChildren(QPlainTextEdit)
+    for key in keys:
+        QTest.keyClicks(field, key) if isinstance(key, str) else QTest.keyClick(field, key)
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("keys", "text", "shown"),
+    [
+        (["He sails on Sunday."], "He sails on Sunday.", "He sails on Sunday."),
+        ([Qt.Key.Key_Delete], "", "(nobody spoke)"),
+        (["  two   blanks "], "two blanks", "two blanks"),
+    ],
+)
+def test_a_final_row_is_corrected_by_its_reader(qtbot, window, keys, text, shown):
+    window.take_caption(final(4, "He sales on Sunday."))
+    assert corrected(qtbot, window, 0, keys) == [(4, text)]
+    assert rows(window) == [shown]
+
+
+def test_a_row_that_is_left_as_it_is_tells_nothing(qtbot, window):
+    window.take_caption(final(4, "Hello."))
+    assert corrected(qtbot, window, 0, []) == []
+
+
+def test_a_row_that_still_grows_and_a_gap_are_not_corrected(window):
+    window.take_caption(caption(0, "He sales"))
+    window.take_gap(Gap(0, 16_000, "the device was gone"))
+    model = window.view.model()
+    assert not any(model.flags(model.index(row)) & Qt.ItemFlag.ItemIsEditable for row in range(2))
+
+
+def test_the_sound_is_kept_only_when_somebody_says_so(qtbot, window):
+    window.show_settings(TranscriptSettings())
+    assert not window._keep_sound.isChecked()
+    with qtbot.waitSignal(window.keep_sound_switched) as told:
+        window._keep_sound.click()
+    assert told.args == [True]
