@@ -141,6 +141,7 @@ ROOMS = (
     "engine.adapt.utterances",
     "engine.adapt.gather",
     "engine.adapt.library",
+    "engine.adapt.corrections",
     "engine.adapt.speakers",
     "engine.adapt.noises",
     "engine.adapt.items",

@@ -33,6 +33,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folders of recordings to learn from as well; they need no transcripts, and stay on this machine",
     )
+    parser.add_argument(
+        "--corrections",
+        action="store_true",
+        help="learn from what you corrected in your transcripts as well, where their sound was kept; with --lora, "
+        "of rank 8 unless it is given",
+    )
+    parser.add_argument(
+        "--from", dest="transcripts", type=Path, metavar="DIR", help="where 'caption --save' kept these transcripts"
+    )
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=_positive, metavar="N", help=f"how long to learn (default: {MINUTES:g})")
     length.add_argument("--steps", type=_count, metavar="N", help="how many steps to learn instead")

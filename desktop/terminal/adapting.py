@@ -3,7 +3,7 @@
 import argparse
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -16,9 +16,10 @@ from rich.progress import Progress as Bar
 from desktop import paths
 from desktop.terminal.adapt import MINUTES
 from engine.adapt.adaptation import Adaptation, Order
+from engine.adapt.corrections import RANK
 from engine.adapt.crew import train_together
 from engine.adapt.forecast import Plan, gigabytes, multiplications, need, step_s
-from engine.adapt.library import Library
+from engine.adapt.library import Credit, Library
 from engine.adapt.measure import Row
 from engine.adapt.run import Goal, Progress, Watch
 from engine.adapt.training import Mixed
@@ -53,7 +54,7 @@ def carry_out(options: argparse.Namespace, root: Path = Path("/")) -> int:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with _bar(console) as show:
         library = adaptation.gather(lambda name, done, of: show(done / of, f"finding sounds: {name}", ""))
-    for line in (*_heard(library), *_wanted(adaptation)):
+    for line in (*_heard(library, adaptation.credits), *_wanted(adaptation)):
         console.print(line, markup=False)
     with _bar(console) as show, until_told() as stop:
         watch = Watch(
@@ -73,6 +74,7 @@ def carry_out(options: argparse.Namespace, root: Path = Path("/")) -> int:
 
 def _order(options: argparse.Namespace, root: Path) -> Order:
     minutes = None if options.steps else options.minutes or MINUTES
+    corrections = (options.transcripts or paths.transcripts()) if options.corrections else None
     return Order(
         model=options.model,
         out=options.out,
@@ -87,18 +89,19 @@ def _order(options: argparse.Namespace, root: Path) -> Order:
             at_once=min(options.at_once, options.batch),
             half=options.precision != Mixed.FLOAT32,
             checkpointing=options.checkpointing,
-            lora=options.lora,
+            lora=options.lora or (RANK if options.corrections else 0),
             processes=options.processes,
         ),
         mixed=Mixed(options.precision),
         root=root,
+        corrections=corrections,
     )
 
 
-def _heard(library: Library) -> Iterator[str]:
+def _heard(library: Library, heard: Sequence[Credit]) -> Iterator[str]:
     """Yield what will be heard, and what could not be had."""
     yield "It will hear, and the card will name:"
-    for credit in library.credits:
+    for credit in heard:
         yield f"  {credit.hours:6.2f} h  {credit.kind.value:7}  {credit.source} ({credit.licence})"
     for unread in library.unread[:NAMED]:
         yield f"  passed over: {unread.name}: {unread.reason}"

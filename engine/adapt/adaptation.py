@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any, overload
 
@@ -18,12 +19,13 @@ import torch
 from numpy.typing import NDArray
 
 from engine.adapt.card import Base, Making, card, noted
+from engine.adapt.corrections import Corrections, find_corrections
 from engine.adapt.float_model import FloatModel, find_float_model
 from engine.adapt.forecast import Plan, free_memory, gigabytes, kept_bytes, left_bytes, refuse_too_large
 from engine.adapt.items import Items
-from engine.adapt.library import Clip, Library, Report, gather
+from engine.adapt.library import Clip, Credit, Library, Report, gather
 from engine.adapt.lora import folded, narrow
-from engine.adapt.measure import Row, table
+from engine.adapt.measure import Row, own_table, table
 from engine.adapt.network import FROZEN, Network, named, trainable
 from engine.adapt.records import Item
 from engine.adapt.run import Goal, Progress, Watch, run
@@ -41,7 +43,7 @@ from engine.units import seconds
 from engine.whisper.cuda.device.presence import cuda_problem
 from engine.whisper.cuda.model.budget import left_alone
 from engine.whisper.cuda.model.weights import read_checkpoint
-from engine.whisper.tokenizer import Tokenizer
+from engine.whisper.tokenizer import LANGUAGES, Tokenizer
 
 SPOKEN, SILENT = 40, 20  # clips that are measured, at most; windows of seven contexts, and cut off besides
 
@@ -62,6 +64,7 @@ class Order:
         plan: What costs memory and time.
         mixed: In which floats a step computes.
         root: Where Debian's packages are installed.
+        corrections: The folder of the person's transcripts, to learn from what they corrected; None is not to.
     """
 
     model: str
@@ -75,6 +78,7 @@ class Order:
     plan: Plan = field(default_factory=Plan)
     mixed: Mixed = Mixed.FLOAT32
     root: Path = Path("/")
+    corrections: Path | None = None
 
 
 class Adaptation:
@@ -108,11 +112,12 @@ class Adaptation:
 
         Raises:
             ModelTooLarge: It does not fit into memory; the hint has the setting with which it would.
-            AdaptationError: It does not fit onto the disk, or between so many processes.
+            AdaptationError: It does not fit onto the disk, or between so many processes; or nothing was corrected.
             SettingsError: The folder is somebody else's.
         """
         plan = self.order.plan
         refuse_foreign(self.order.out)
+        _ = self.corrections
         if plan.batch % plan.processes:
             raise AdaptationError(
                 f"{plan.batch} items of a step cannot be shared by {plan.processes} processes",
@@ -145,6 +150,23 @@ class Adaptation:
         """What is heard; raises as `gather`."""
         return self.gather(lambda _name, _done, _of: None)
 
+    @cached_property
+    def corrections(self) -> Corrections | None:
+        """What the person corrected; None where it is not to be learned from.
+
+        Raises:
+            AdaptationError: There is nothing of the kind.
+        """
+        if self.order.corrections is None:
+            return None
+        return find_corrections(self.order.corrections, {"en"} if self.original.installed.english_only else LANGUAGES)
+
+    @property
+    def credits(self) -> tuple[Credit, ...]:
+        """What is trained with, all of it."""
+        own = () if self.corrections is None else (self.corrections.credit,)
+        return (*own, *self.library.credits)
+
     @property
     def languages(self) -> tuple[str, ...]:
         """What the model is to hear, as far as there are sources: an English one English only."""
@@ -163,7 +185,7 @@ class Adaptation:
         Raises:
             AdaptationError: The state is damaged, of another adaptation, or another process is at work on it.
         """
-        self.shards, items, batch = shards, Items(self.library, self.order.seed), self.order.plan.batch
+        self.shards, items, batch = shards, self._items, self.order.plan.batch
 
         def draw(step: int) -> Sequence[Item]:
             return Drawn(items, range(step * batch, (step + 1) * batch))
@@ -188,13 +210,16 @@ class Adaptation:
             OSError: It cannot be written; the state stands.
         """
         clips = thinned(self.library.held_out)
+        own = thinned(self.corrections.held_out) if self.corrections else []
 
         def describe(folder: Path) -> str:
             rows = []
-            for row in table(self.original.folder, folder, clips) if clips else ():
+            plain = table(self.original.folder, folder, clips) if clips else ()
+            corrected = own_table(self.original.folder, folder, own) if own else ()
+            for row in chain(plain, corrected):
                 rows.append(row)
                 tell(row)
-            return card(self.order.out.name, self._making(clips, rows))
+            return card(self.order.out.name, self._making([*clips, *own], rows))
 
         note = noted(self._base, self.settings)
         save(self.original.folder, self.weights(), self.order.out, note, describe=describe)
@@ -222,6 +247,7 @@ class Adaptation:
             "floats": order.mixed.value,
             "lora": order.plan.lora,
             "goal": asdict(order.goal),
+            **({"corrections": self.corrections.fingerprint} if self.corrections else {}),
         }
 
     @cached_property
@@ -232,6 +258,10 @@ class Adaptation:
     @cached_property
     def _work(self) -> Work:
         return Work(self.work, self._identity)
+
+    @property
+    def _items(self) -> Items:
+        return Items(self.library, self.order.seed, corrections=self.corrections)
 
     @cached_property
     def _training(self) -> Training:
@@ -267,7 +297,7 @@ class Adaptation:
         return Making(
             base=self._base,
             command=self._command(),
-            sources=self.library.credits,
+            sources=self.credits,
             settings=self.settings,
             share=SHARE,
             versions={
@@ -285,6 +315,7 @@ class Adaptation:
         words += ["--steps", str(self._training.made), "--seed", str(order.seed), "--batch", str(plan.batch)]
         words += ["--precision", order.mixed.value] if order.mixed is not Mixed.FLOAT32 else []
         words += ["--lora", str(plan.lora)] if plan.lora else []
+        words += ["--corrections"] if order.corrections else []
         return shlex.join(words)
 
     def _refuse_full_disk(self) -> None:

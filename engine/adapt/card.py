@@ -6,6 +6,7 @@ The head is YAML as the hub of models reads it (https://huggingface.co/docs/hub/
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from engine.adapt.corrections import SOURCE
 from engine.adapt.library import Credit
 from engine.adapt.measure import Row
 
@@ -90,9 +91,11 @@ def _head(base: Base) -> Iterator[str]:
 
 def _about(making: Making) -> Iterator[str]:
     base = making.base
+    told = any(credit.source == SOURCE for credit in making.sources)
+    words = "its user's corrections were, and else no transcript was used" if told else "no transcript was used"
     yield (
         f"Whisper {base.name}, made fit for live captions by `undertext adapt`: its encoder may be shown the sound and "
-        "half a second of silence, where the original wants 30 s. The original was its teacher; no transcript was used."
+        f"half a second of silence, where the original wants 30 s. The original was its teacher; {words}."
     )
     yield "`model.bin` is int8; `float16/` holds the same before it was rounded. Made again by:"
     yield f"    {making.command}"

@@ -107,6 +107,7 @@ def main(rank: int, count: int, meeting: Path, told: dict[str, Any]) -> None:
             **told,
             **{name: Path(told[name]) for name in ("out", "home", "work", "root")},
             "audio": tuple(map(Path, told["audio"])),
+            "corrections": Path(told["corrections"]) if told["corrections"] else None,
             "goal": Goal(**told["goal"]),
             "plan": Plan(**told["plan"]),
             "mixed": Mixed(told["mixed"]),

@@ -3,6 +3,8 @@
 The same seed and index give the same item on any machine with the same library, whatever was drawn before: a run that
 is resumed goes on as if it had never ended. What comes how often is the table `RECIPE`.
 
+Where a person has corrected transcripts of their own, a part of all items is of these.
+
 Items that follow each other are views of one sound: degraded otherwise, with another margin. The original, which costs
 more than the student, hears it once.
 """
@@ -13,11 +15,12 @@ from enum import StrEnum
 
 import numpy as np
 
+from engine.adapt.corrections import Corrections
 from engine.adapt.degrade import SHARES, Shares, at_level, limited, worse
 from engine.adapt.library import Library
 from engine.adapt.noises import Noises
 from engine.adapt.phrases import writer
-from engine.adapt.records import MOST_POSITIONS, Item
+from engine.adapt.records import MOST_POSITIONS, Item, Told
 from engine.adapt.sources import Kind
 from engine.adapt.speakers import Speakers
 from engine.records import Samples
@@ -33,6 +36,7 @@ class What(StrEnum):
     WHOLE: utterances from beginning to end. CUT: the sound breaks off while somebody speaks, as the live edge does.
     INSIDE: it begins within an utterance, and the words before are the prompt. FULL: 30 s, as Whisper was trained.
     TRAILING: nobody speaks for a while afterwards, and there is silence, noise or music. NOBODY: nobody speaks at all.
+    CORRECTED: what a person corrected, with their text.
     """
 
     WHOLE = "whole"
@@ -41,6 +45,7 @@ class What(StrEnum):
     FULL = "full"
     TRAILING = "trailing"
     NOBODY = "nobody"
+    CORRECTED = "corrected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,11 @@ class Recipe:
         if abs(whole - 1) > 1e-6:
             raise ValueError(f"the shares add up to {whole:g}, not to 1")
 
+    def making_room(self, what: What, share: float) -> "Recipe":
+        """Return the same with another kind, which takes its share of all others alike."""
+        others = tuple((each, (1 - share) * old) for each, old in self.shares)
+        return replace(self, shares=(*others, (what, share)))
+
 
 RECIPE = Recipe()
 
@@ -100,6 +110,7 @@ class _Sound:
     spoken: bool = True
     language: str | None = None
     timed: bool = False
+    told: tuple[Told, ...] = ()
 
 
 Draw = Callable[[np.random.Generator], _Sound]
@@ -112,15 +123,21 @@ class Items:
         library: What they are made of.
         seed: Of all of them.
         recipe: What comes how often.
+        corrections: A person's own, which take their share of it; None where there are none.
     """
 
-    def __init__(self, library: Library, seed: int, recipe: Recipe = RECIPE) -> None:
+    def __init__(
+        self, library: Library, seed: int, recipe: Recipe = RECIPE, corrections: Corrections | None = None
+    ) -> None:
         speech = library.of(Kind.SPEECH)
         self._speakers = Speakers(speech)
         self._noises = Noises(library.of(Kind.NOISE, Kind.MUSIC, Kind.BABBLE), speech)
         self._languages = sorted({track.about.language for track in speech if writer(track.about.language)}) or ["en"]
         self._seed, self._recipe = seed, recipe
         self._last: tuple[int, _Sound] | None = None
+        self._corrections = corrections
+        if corrections is not None:
+            self._recipe = recipe.making_room(What.CORRECTED, corrections.share)
         self._ways: dict[What, Draw] = {
             What.WHOLE: self._whole,
             What.CUT: self._cut,
@@ -128,6 +145,7 @@ class Items:
             What.FULL: self._full,
             What.TRAILING: self._trailing,
             What.NOBODY: self._nobody,
+            What.CORRECTED: self._corrected,
         }
 
     def __getitem__(self, index: int) -> Item:
@@ -154,6 +172,7 @@ class Items:
             timed=sound.timed,
             spoken=sound.spoken,
             language=sound.language,
+            told=sound.told,
         )
 
     def what(self, index: int) -> What:
@@ -224,6 +243,14 @@ class Items:
         if rng.random() > 0.07:
             sound = at_level(self._noises.alone(rng, length), level_db)
         return _Sound(sound, prompt=prompt, spoken=False)
+
+    def _corrected(self, rng: np.random.Generator) -> _Sound:
+        if self._corrections is None:
+            raise ValueError("a recipe speaks of corrections, and there are none")
+        lesson = self._corrections.draw(rng)
+        return _Sound(
+            lesson.sound, prompt=lesson.prompt, spoken=bool(lesson.told), language=lesson.language, told=lesson.told
+        )
 
 
 def _broken_off(sound: Samples, rng: np.random.Generator) -> Samples:

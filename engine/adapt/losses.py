@@ -4,7 +4,8 @@ The words: Kullback-Leibler divergence from the original's distribution, at the 
 token of the text and its end (Hinton et al., 2015, https://arxiv.org/abs/1503.02531, at temperature 1). Where nobody
 speaks: from a distribution that gives `<|nospeech|>` at the start, and the end of text behind the opening, all but a
 little that every token shares (Szegedy et al., 2015, https://arxiv.org/abs/1512.00567, section 7): a student that was
-never allowed a doubt would be sure where it is wrong.
+never allowed a doubt would be sure where it is wrong. Of a text that a person told: the same from its tokens, and
+nothing at the start.
 
 Where it looks: the divergence from the attention of the original's alignment heads, as far as the student's positions
 reach. It is the one that punishes where the original looks and the student does not, so that a sharp look stays sharp.
@@ -21,7 +22,7 @@ from torch.nn import functional
 from engine.adapt.network import Reading
 from engine.adapt.teacher import Target
 
-SMOOTHING = 0.1  # of the probability, where nobody speaks
+SMOOTHING = 0.1  # of the probability, where nobody speaks or a person told what was said
 ROWS = 64  # places whose logits are held at a time: [64, 51,865] in float32 is 13 MB
 LEAST = 1e-6  # of attention: where the original looked at nothing the student is shown, nothing is learned
 
@@ -67,10 +68,12 @@ class Judge:
         texts = reading.hidden.split([len(target.tokens) for target in targets])
         for target, hidden, look in zip(targets, texts, reading.attention, strict=True):
             places = hidden[list(target.places)]
-            if target.hidden is None:
-                silence = silence + self._from_silence(target, places)
-            else:
+            if target.hidden is not None:
                 words = words + self._from_words(target.hidden, places)
+            elif target.told:
+                words = words + self._from_labels([target.tokens[place + 1] for place in target.places], places)
+            else:
+                silence = silence + self._from_silence(target, places)
             if target.attention is not None:
                 attention = attention + _from_look(target.attention, look[:, target.first - 1 : -1])
         return Loss(words, silence, attention)
@@ -84,6 +87,9 @@ class Judge:
     def _from_silence(self, target: Target, hidden: Tensor) -> Tensor:
         # Where start and opening are one place, it is the place to say that nobody speaks.
         said = [self.no_speech if place == target.start else target.tokens[place + 1] for place in target.places]
+        return self._from_labels(said, hidden)
+
+    def _from_labels(self, said: Sequence[int], hidden: Tensor) -> Tensor:
         wanted = torch.tensor(said, device=hidden.device)
         count = len(self.embeddings)
 

@@ -79,6 +79,21 @@ def table(before: Path, after: Path, clips: Sequence[Clip]) -> Iterator[Row]:
         yield measured("after", after, shown(margin_s), clips)
 
 
+def own_table(before: Path, after: Path, clips: Sequence[Clip]) -> Iterator[Row]:
+    """Yield what a model was and has become for a person's own corrections, padded and shown little.
+
+    Args:
+        before: Folder of the original.
+        after: Folder of the adapted model.
+        clips: What a person has corrected, and neither has been trained on.
+    """
+    for model, folder in (("before", before), ("after", after)):
+        for context in (Context.PADDED, shown(1.0)):
+            row = measured(model, folder, context, clips)
+            row.context += ", your corrections"
+            yield row
+
+
 def measured(model: str, folder: Path, context: Context, clips: Sequence[Clip]) -> Row:
     """Return what the model in a folder makes of clips, on the processor, in 8 bits and with one thread."""
     recognizer = CpuRecognizer(folder, context, EngineSettings(device=CPU, threads=1))

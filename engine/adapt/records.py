@@ -9,6 +9,15 @@ MOST_POSITIONS = samples(WINDOW_S) // SAMPLES_PER_POSITION
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What a person says was said between two samples of a sound."""
+
+    text: str
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One sound, clean for the original and worse for the student.
 
@@ -23,6 +32,7 @@ class Item:
         timed: Whether the text carries time tokens.
         spoken: Whether anybody speaks; if not, the student shall say so and write nothing.
         language: ISO 639-1, for a multilingual model; None is as the original hears it.
+        told: What is said in it, where a person has told it: then the original is not asked.
     """
 
     clean: Samples
@@ -33,6 +43,7 @@ class Item:
     timed: bool = False
     spoken: bool = True
     language: str | None = None
+    told: tuple[Told, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.clean) != len(self.heard):

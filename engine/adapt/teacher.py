@@ -1,20 +1,21 @@
 """What the original writes of the clean sound, how sure it is of each token, and where its alignment heads look.
 
-Every sound is padded to 30 s, as the original was trained on, and heard once, however many items are views of it. A
-text that goes round in circles, or has no end, or that the original doubts itself, teaches nothing: its items are
-dropped.
+What a person has told of a sound is taken as it is, without asking the original. Every other sound is padded to 30 s,
+as the original was trained on, and heard once, however many items are views of it. A text that goes round in circles,
+or has no end, or that the original doubts itself, teaches nothing: its items are dropped.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from engine.adapt.greedy import Greedy, Task, window
-from engine.adapt.records import Item
+from engine.adapt.records import Item, Told
 from engine.errors import ModelCorrupt
 from engine.records import Samples
 from engine.speech.certainty import plain
@@ -45,6 +46,7 @@ class Target:
             stay, it says the whole distribution in a hundredth of the bytes. None where nobody speaks.
         attention: float32 [alignment heads, predicted, positions of the student]: probabilities of the original, which
             may have looked beyond these positions. None where nobody speaks.
+        told: A person has told the text: its tokens are all there is, and of the start nothing is known.
     """
 
     tokens: tuple[int, ...]
@@ -52,11 +54,13 @@ class Target:
     first: int
     hidden: Tensor | None = None
     attention: Tensor | None = None
+    told: bool = False
 
     @property
     def places(self) -> tuple[int, ...]:
         """Indices of the tokens after which something is predicted: the start, and those before each predicted one."""
-        return tuple(sorted({self.start, *range(self.first - 1, len(self.tokens) - 1)}))
+        before = set(range(self.first - 1, len(self.tokens) - 1))
+        return tuple(sorted(before - {self.start} if self.told else before | {self.start}))
 
     def within(self, positions: int) -> "Target":
         """Return the same for a student that is shown so many positions."""
@@ -117,9 +121,15 @@ class Original:
     @torch.no_grad()  # not inference mode: what it returns is read on the way back
     def targets(self, items: Sequence[Item]) -> list[Target | None]:
         """Return what the student shall make of items; None where the original has nothing to teach."""
-        spoken = [item for item in items if item.spoken]
-        taught = iter(self._spoken(spoken) if spoken else ())
-        return [next(taught) if item.spoken else self._silence(item) for item in items]
+        asked = [item for item in items if item.spoken and not item.told]
+        taught = iter(self._spoken(asked) if asked else ())
+
+        def target(item: Item) -> Target | None:
+            if not item.spoken:
+                return self._silence(item)
+            return self._told(item) if item.told else next(taught)
+
+        return list(map(target, items))
 
     def _silence(self, item: Item) -> Target:
         """Return the target where nobody speaks: the end of text, behind a time where there are times."""
@@ -129,6 +139,28 @@ class Original:
         )
         time = [self._tokenizer.untimed + 1] if item.timed else []
         return Target((*told, *opening, *time, self._tokenizer.end), len(told), len(told) + len(opening))
+
+    def _told(self, item: Item) -> Target | None:
+        """Return the target of a text that a person has told; None where nobody can have said so much, or just that."""
+        tokenizer = self._tokenizer
+        prompt = self._prompt.tokens(item.prompt)
+        language = tokenizer.language(item.language or "en") if self.multilingual else None
+        opening = self._opening(language, timed=item.timed)
+        lines = [tokenizer.encode(f" {told.text}") for told in item.told]
+        if any(token >= tokenizer.end for token in chain(*lines)):
+            return None  # a special token, spelt out
+        text = [*(self._timed(lines, item.told) if item.timed else chain(*lines)), tokenizer.end]
+        if len(text) > self._task([], item.clean, timed=item.timed).longest:
+            return None
+        return Target((*prompt, *opening, *text), len(prompt), len(prompt) + len(opening), told=True)
+
+    def _timed(self, lines: Sequence[Sequence[int]], told: Sequence[Told]) -> Iterator[int]:
+        """Yield lines with the times around them, the first of which is the beginning, as Whisper mostly has it."""
+        zero = self._tokenizer.untimed + 1
+        for number, (line, said) in enumerate(zip(lines, told, strict=True)):
+            yield zero + (round(said.start / SAMPLES_PER_POSITION) if number else 0)
+            yield from line
+            yield zero + round(said.stop / SAMPLES_PER_POSITION)
 
     def _spoken(self, items: Sequence[Item]) -> list[Target | None]:
         sounds = list({id(item.clean): item for item in items}.values())

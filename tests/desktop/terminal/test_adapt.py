@@ -1,4 +1,5 @@
 import argparse
+import json
 import shutil
 import signal
 import subprocess
@@ -88,6 +89,23 @@ class TestCarriedOut:
         assert said.out == f"{out}\n"
         for sentence in ("h  speech   talks (the user's own)", "Memory: about", "Time: about", "The state is kept in"):
             assert sentence in said.err
+
+    def test_corrections_are_heard_with_narrow_matrices_and_named(self, carry_out, tmp_path, capsys):
+        from tests.engine.adapt.corrected_sessions import Said, corrected_session
+
+        corrected_session(tmp_path / "kept", [Said(0.4, 1.5, "So do I.") for _ in range(3)])
+        out = tmp_path / "out"
+        words = ["--corrections", "--from", tmp_path / "kept", "--audio", tmp_path / "talks"]
+        assert carry_out("--out", out, "--steps", 1, *words) == 0
+        assert "h  speech   corrected transcripts (the user's own)" in capsys.readouterr().err
+        assert json.loads((out / "undertext.json").read_text())["settings"]["rank of LoRA"] == 8
+
+    def test_where_nothing_was_corrected_it_says_how_to(self, carry_out, tmp_path):
+        from engine.errors import AdaptationError
+
+        with pytest.raises(AdaptationError, match=r"nothing was corrected in .*home/transcripts") as caught:
+            carry_out("--out", tmp_path / "out", "--steps", 1, "--corrections")
+        assert "double click" in caught.value.hint
 
     def test_what_stands_in_the_way_is_left_alone(self, carry_out, tmp_path):
         from engine.errors import SettingsError

@@ -19,9 +19,11 @@ from engine.errors import AdaptationError, MediaUnreadable, SettingsError  # noq
 from engine.models.checks import Trust  # noqa: E402
 from engine.models.installed import installed  # noqa: E402
 from engine.models.store import Store  # noqa: E402
+from engine.transcript.library import Library  # noqa: E402
 from engine.whisper.cuda.model.dims import shapes  # noqa: E402
 from engine.whisper.cuda.model.weights import read_checkpoint  # noqa: E402
 from engine.whisper.recognizer import Context  # noqa: E402
+from tests.engine.adapt.corrected_sessions import Said, corrected_session  # noqa: E402
 from tests.engine.adapt.small_model import small_model  # noqa: E402
 
 STEPS = 3
@@ -181,3 +183,47 @@ def test_clips_are_thinned_evenly():
     assert [bool(clip.text) for clip in found] == [True] * SPOKEN + [False] * SILENT
     assert found[1].text == "11"
     assert thinned(clips[:7]) == [*clips[1:7:2], *clips[:7:2]]
+
+
+@pytest.fixture
+def correcting(order, tmp_path):
+    """What is wanted where somebody has corrected a transcript, and the transcript's name."""
+    said = [Said(0.4, 1.5, f"A secret, number {index}.") for index in range(4)]
+    name, _ = corrected_session(tmp_path / "transcripts", said)
+    return replace(order, corrections=tmp_path / "transcripts", plan=Plan(batch=2, at_once=2, lora=4)), name
+
+
+def test_the_card_says_how_much_was_corrected_and_how_it_was_heard_and_never_a_word_of_it(correcting):
+    order, _ = correcting
+    adaptation(order).refuse_impossible()
+    carried_out(order)
+    card = (order.out / "README.md").read_text()
+    assert "| corrected transcripts | speech | the user's own |" in card
+    assert "its user's corrections were" in card
+    assert "--lora 4 --corrections" in card
+    for row in ("before, 30 s", "before, +1 s", "after, 30 s", "after, +1 s"):
+        assert f"| {row}, your corrections |" in card
+    assert not any("secret" in path.read_text().lower() for path in order.out.rglob("*.md"))
+    assert not any("secret" in path.read_text().lower() for path in order.out.rglob("undertext.json"))
+
+
+def test_corrections_change_what_is_left(correcting, tmp_path):
+    order, _ = correcting
+    carried_out(replace(order, goal=Goal(steps=1)))
+    plain = replace(order, goal=Goal(steps=1), corrections=None, out=tmp_path / "plain", work=tmp_path / "other")
+    carried_out(plain)
+    assert whole(order) != whole(plain)
+
+
+def test_a_state_of_other_corrections_is_told_and_not_used(correcting):
+    order, name = correcting
+    asked = itertools.count()
+    carried_out(order, stop=lambda: next(asked) > 0)
+    Library(order.corrections).correct(name, 0, "Another secret.")
+    with pytest.raises(AdaptationError, match="corrections differ"):
+        carried_out(order)
+
+
+def test_without_corrections_to_learn_from_it_says_so_before_anything_is_begun(order, tmp_path):
+    with pytest.raises(AdaptationError, match="nothing was corrected"):
+        adaptation(replace(order, corrections=tmp_path)).refuse_impossible()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.adapt.corrections import find_corrections
 from engine.adapt.degrade import Shares
 from engine.adapt.items import RECIPE, Items, Recipe, What
 from engine.adapt.library import Library
@@ -16,6 +17,7 @@ from engine.adapt.sources import Kind, Missing
 from engine.adapt.speakers import Speakers
 from engine.adapt.tracks import About, Span, Track, to_pcm, write_sound, write_track
 from engine.units import SAMPLES_PER_POSITION, samples
+from tests.engine.adapt.corrected_sessions import Said, corrected_session
 
 RATE = 16_000
 NUMBERS = st.integers(0, 5_000)
@@ -215,3 +217,37 @@ def test_people_are_heard_more_than_machines_and_no_language_is_forgotten():
     )
     assert shares["actor"] == pytest.approx(4 * shares["robot"])
     assert 0.15 < shares["acteur"] < 0.35
+
+
+@pytest.fixture(scope="module")
+def corrections(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("transcripts")
+    said = [*(Said(0.4, 2.0, f"It was told, number {index}.") for index in range(8)), Said(0.4, 1.0, "")]
+    corrected_session(folder, said)
+    return find_corrections(folder, {"en"})
+
+
+def test_corrections_take_their_share_and_the_rest_stays_as_it_is(library, corrections):
+    items, count = Items(library, 3, corrections=corrections), 4000
+    found = Counter(items.what(number) for number in range(count))
+    share = corrections.share
+    for what, old in (*RECIPE.shares, (What.CORRECTED, None)):
+        wanted = share if old is None else (1 - share) * old
+        assert found[what] / count == pytest.approx(wanted, abs=5 * np.sqrt(wanted / count))
+
+
+def test_a_corrected_item_has_its_text_and_is_heard_worse_with_another_margin_each_time(library, corrections):
+    everything = Recipe(shares=((What.CORRECTED, 1.0),))
+    items = Items(library, 3, Recipe(shares=((What.WHOLE, 1.0),)), corrections=corrections)
+    items._recipe = everything
+    drawn = [items[number] for number in range(60)]
+    assert all(item.spoken == bool(item.told) for item in drawn)
+    assert {item.spoken for item in drawn} == {True, False}
+    assert {item.timed for item in drawn} == {True, False}
+    assert all(item.language == "en" for item in drawn)
+    for item in drawn:
+        assert item.positions * SAMPLES_PER_POSITION >= len(item.clean)
+    for first, second in zip(drawn[::2], drawn[1::2], strict=True):
+        assert first.clean is second.clean
+        assert first.told is second.told
+    assert any(not np.array_equal(item.clean, item.heard) for item in drawn)

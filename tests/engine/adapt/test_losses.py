@@ -101,3 +101,15 @@ def test_items_count_alike_however_long_they_are():
     found = JUDGE.loss(both, [target(made(4, WIDTH, seed=9), looks(9)[:, 3:-1].exp())] * 2)
     torch.testing.assert_close(found.words, apart[0].words + apart[1].words)
     torch.testing.assert_close(found.attention, apart[0].attention + apart[1].attention)
+
+
+def test_of_a_told_text_every_token_is_learned_and_nothing_at_the_start():
+    told = Target((40, 1, 41, 42, 2, 3, END), 2, 4, told=True)
+    found = reading(5)
+    loss = JUDGE.loss(found, [told])
+    wanted = torch.full((3, VOCABULARY), SMOOTHING / VOCABULARY)
+    wanted[[0, 1, 2], [2, 3, END]] += 1 - SMOOTHING
+    torch.testing.assert_close(loss.words.detach(), plainly(found.hidden.detach()[3:6], wanted.log()))
+    assert float(loss.silence) == float(loss.attention) == 0
+    loss.words.backward()
+    assert not found.hidden.grad[[0, 1, 2, 6]].any()

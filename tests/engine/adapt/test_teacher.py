@@ -3,11 +3,12 @@
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)")
 
-from engine.adapt.records import Item  # noqa: E402
+from engine.adapt.records import Item, Told  # noqa: E402
 from engine.adapt.teacher import Original, spectrum  # noqa: E402
 from engine.units import SAMPLES_PER_POSITION  # noqa: E402
 from engine.whisper.cuda.model.weights import read_checkpoint  # noqa: E402
@@ -137,3 +138,52 @@ def test_a_sound_is_shown_with_silence_behind_it_or_cut_off():
     sound = item(3).clean
     assert spectrum(sound, 100, 80).shape == (80, 200)
     assert torch.equal(spectrum(sound[: 50 * SAMPLES_PER_POSITION], 50, 80), spectrum(sound, 50, 80))
+
+
+TOLD = (Told("He sails on Sunday.", 8_000, 16_000), Told("So do I.", 20_000, 28_000))
+
+
+def long(**given):
+    """Return two seconds of which a person has told what is said."""
+    sound = np.zeros(32_000, np.float32)
+    return Item(sound, sound, 100, sound[:0], **{"told": TOLD, **given})
+
+
+@pytest.mark.parametrize("prompt", ["", "Before that, somebody said this."])
+def test_what_a_person_told_is_the_text(prompt):
+    words = tokenizer()
+    (target,) = unlearned().targets([long(prompt=prompt)])
+    assert target.told
+    assert target.hidden is target.attention is None
+    text = [*words.encode(" He sails on Sunday."), *words.encode(" So do I."), words.end]
+    assert target.tokens[target.first :] == tuple(text)
+    assert target.tokens[target.start : target.first] == (words.start, words.untimed)
+    assert (target.start > 0) == bool(prompt)
+    assert target.places == tuple(range(target.first - 1, len(target.tokens) - 1))
+
+
+def test_with_times_each_line_stands_between_its_own_and_the_first_begins_at_none():
+    words = tokenizer()
+    (target,) = unlearned().targets([long(timed=True)])
+    zero = words.untimed + 1
+    text = target.tokens[target.first :]
+    assert [token - zero for token in text if token >= zero] == [0, 50, 62, 88]
+    assert text[-2:] == (zero + 88, words.end)
+    assert words.decode(text) == " He sails on Sunday. So do I."
+    # Where the opening is nothing but the start, that place is the original's: it says whether somebody speaks.
+    assert target.start not in target.places
+
+
+@pytest.mark.parametrize(
+    "text", ["word " * 200, "<|endoftext|>", "<|startoftranscript|> hello"], ids=["too much", "end", "none"]
+)
+def test_what_nobody_can_have_said_is_not_taught(text):
+    assert unlearned().targets([long(told=(Told(text, 0, 32_000),))]) == [None]
+
+
+def test_told_items_change_nothing_of_the_others():
+    others = [item(0), item(1, spoken=False), item(2)]
+    mixed = unlearned().targets([others[0], long(), others[1], others[2], long(timed=True)])
+    alone = unlearned().targets(others)
+    assert [each.tokens for each in (mixed[0], mixed[2], mixed[3])] == [each.tokens for each in alone]
+    assert [bool(each.told) for each in mixed] == [False, True, False, False, True]

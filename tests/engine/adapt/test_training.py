@@ -7,8 +7,9 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)"
 from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
+from engine.adapt.records import Item, Told  # noqa: E402
 from engine.adapt.training import Mixed, Options  # noqa: E402
-from tests.engine.adapt.made_up import NEVER, apart, item, items, trained, training, weights  # noqa: E402
+from tests.engine.adapt.made_up import NEVER, POSITIONS, apart, item, items, trained, training, weights  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +87,12 @@ def test_the_rate_climbs_then_falls_to_nothing(step, early, late):
     early, late = sorted((early, late))
     assert options.rate_at(step, early) >= options.rate_at(step, late) >= options.rate_at(step, 1.0) == 0
     assert options.rate_at(step, early) <= options.rate_at(step + 1, early) <= 1
+
+
+@pytest.mark.parametrize("rank", [0, 8])
+def test_what_a_person_told_becomes_likelier(rank):
+    sound = item(7).clean
+    told = Item(sound, sound, POSITIONS, sound[:0], told=(Told("So do I.", 0, len(sound)),))
+    run = training(rank=rank, rate=3e-3, warm_up=1)
+    losses = [run.step([told]).words for _ in range(6)]
+    assert losses[-1] < losses[0] - 0.5  # nats a token
