@@ -5,7 +5,7 @@ final, so that a crash loses nothing that was shown, and recovery after a crash 
 
 Files
     A session is `ID.jsonl` in a folder of mode 0700, mode 0600 itself; after a fault of the disk it goes
-    on in `ID.1.jsonl`, `ID.2.jsonl` … ID is the local time of its start, `20250131-174500`, with `-2` …
+    on in `ID.1.jsonl`, `ID.2.jsonl` … Its sound, where it was kept, lies beside it (`sound`). ID is the local time of its start, `20250131-174500`, with `-2` …
     behind it when taken. While a session runs, its last file is locked (flock; on Windows one byte at
     2^40).
 
@@ -26,7 +26,8 @@ Object
             All committed text of segment `id`; of several, the highest `rev` counts. `words` is there
             only where `final` is true: [text, start_ms, end_ms, probability] each, texts with their
             leading spaces. `lang` is the language of the text (ISO 639-1): "en" for a translation.
-    edit    id, text: a person's correction of segment `id`; the last one counts, over every seg
+    edit    id, text: a person's correction of segment `id`; the last one counts, over every seg; where they heard
+            nobody, the text is empty
     gap     start_ms, end_ms, reason: a span that was not captioned
     withheld  start_ms, end_ms, text, reason: what the model wrote and was not believed; reason is "loop",
             "phantom", "unheard" or "unsure". No seg holds it, and no end counts it.

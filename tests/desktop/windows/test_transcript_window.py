@@ -186,13 +186,14 @@ def final(segment, text):
 
 
 def corrected(qtbot, window, row, keys):
-    """Return what a correction by keys tells: F2, the keys, Enter."""
+    """Return what a correction by keys tells: F2, all of it marked, the keys, Enter."""
     view = window.view
     view.go_to(row)
     said = []
     window.corrected.connect(lambda *what: said.append(what))
     QTest.keyClick(view, Qt.Key.Key_F2)
     (field,) = view.findChildren(QPlainTextEdit)
+    QTest.keyClick(field, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
     for key in keys:
         QTest.keyClicks(field, key) if isinstance(key, str) else QTest.keyClick(field, key)
     QTest.keyClick(field, Qt.Key.Key_Return)
