@@ -19,7 +19,7 @@ from desktop.system.log import start_log
 from engine.audio import decoder
 from engine.errors import EngineError
 
-COMMANDS = ("caption", "transcribe", "devices", "models", "adapt", "sessions", "export", "doctor")
+COMMANDS = ("caption", "transcribe", "devices", "models", "adapt", "sessions", "export", "correct", "doctor")
 WRONG = 2  # the exit code of bad input, as argparse has it
 BROKEN = 1
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it

@@ -177,8 +177,8 @@ def find_corrections(folder: Path, languages: Collection[str]) -> Corrections:
     if not corrections.learned:
         raise AdaptationError(
             f"nothing was corrected in {folder} of which the sound was kept",
-            hint="Switch on “Keep the sound as well” in the transcript's window, and correct there what is heard "
-            "wrong: a double click on the line.",
+            hint="Let captions keep the sound (a switch in the transcript's window, or caption --save DIR "
+            "--keep-sound), and correct what was heard wrong (a double click on its line, or undertext correct).",
         )
     return corrections
 

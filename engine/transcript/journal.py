@@ -5,9 +5,9 @@ final, so that a crash loses nothing that was shown, and recovery after a crash 
 
 Files
     A session is `ID.jsonl` in a folder of mode 0700, mode 0600 itself; after a fault of the disk it goes
-    on in `ID.1.jsonl`, `ID.2.jsonl` … Its sound, where it was kept, lies beside it (`sound`). ID is the local time of its start, `20250131-174500`, with `-2` …
+    on in `ID.1.jsonl`, `ID.2.jsonl` … ID is the local time of its start, `20250131-174500`, with `-2` …
     behind it when taken. While a session runs, its last file is locked (flock; on Windows one byte at
-    2^40).
+    2^40). Its sound, where it was kept, lies beside it (`engine.transcript.sound`).
 
 Line
     `crc32hex SP json LF`: eight lower-case hex digits of the CRC-32 (zlib) of the bytes of `json`, a

@@ -6,6 +6,7 @@ any other.
 
 import os
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -130,13 +131,21 @@ class Library:
     def correct(self, name: str, segment: int, text: str) -> None:
         """Write down what a person heard in a segment of a session that is over; an empty text says: nobody spoke.
 
+        Raises as `correct_all`.
+        """
+        self.correct_all(name, {segment: text})
+
+    def correct_all(self, name: str, texts: Mapping[int, str]) -> None:
+        """Write down what a person heard in several segments, by their numbers.
+
         Raises:
             SessionUnknown: There is no such session.
             TranscriptError: It is being written, or cannot be.
         """
         journal = self.reopen(name)
         try:
-            journal.edit(segment, text)
+            for segment, text in texts.items():
+                journal.edit(segment, text)
         finally:
             journal.close()
 
