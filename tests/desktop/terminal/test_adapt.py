@@ -93,7 +93,7 @@ class TestCarriedOut:
     def test_corrections_are_heard_with_narrow_matrices_and_named(self, carry_out, tmp_path, capsys):
         from tests.engine.adapt.corrected_sessions import Said, corrected_session
 
-        corrected_session(tmp_path / "kept", [Said(0.4, 1.5, "So do I.") for _ in range(3)])
+        corrected_session(tmp_path / "kept", [Said(0.4, 1.5, "So do I.") for _ in range(2)])
         out = tmp_path / "out"
         words = ["--corrections", "--from", tmp_path / "kept", "--audio", tmp_path / "talks"]
         assert carry_out("--out", out, "--steps", 1, *words) == 0

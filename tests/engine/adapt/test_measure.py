@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from desktop.known_speech import known_speech
 from engine.adapt.library import Clip
-from engine.adapt.measure import CUTS_S, Row, agrees, judged, loops, plain_words, table, word_errors
+from engine.adapt.measure import CUTS_S, Row, agrees, judged, loops, own_table, plain_words, table, word_errors
 from engine.units import samples
 from tests import material
 
@@ -73,3 +73,8 @@ def test_a_real_model_is_measured_padded_and_shown_little():
     assert rows[0].words == len(plain_words(speech.text))
     assert not any(row.loops for row in rows if row.context != "+0 s")
     assert all(len(row.window_ms) == 1 + len(row.agreed) for row in rows)
+    own = list(own_table(folder, folder, [Clip(speech.samples, speech.text, "", "en")]))
+    assert [(row.model, row.context) for row in own] == [
+        (model, f"{context}, your corrections") for model in ("before", "after") for context in ("30 s", "+1 s")
+    ]
+    assert [row.errors for row in own] == [0] * 4
