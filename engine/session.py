@@ -212,8 +212,11 @@ class Session:
             self._send(Failure(type(error).__name__, str(error), error.hint))
             return None
 
-    def _correct(self, order: Correct) -> None:
-        """Write a correction into a transcript that is not being written now; what stands in the way is told."""
+    def _correct(self, order: Correct, run: Run | None = None) -> None:
+        """Write a correction into a transcript, which `run` may be writing now; what stands in the way is told."""
+        if run is not None and order.transcript is not None and order.transcript == self._transcript_id:
+            run.correct(order.segment, order.text)
+            return
         if order.transcript is None or self._write_correction is None:
             self._send(Failure("TranscriptError", "There is no transcript to correct", "Begin another one."))
             return
@@ -230,10 +233,8 @@ class Session:
                 run.pause()
             elif order is Command.RESUME:
                 run.resume(source.name)
-            elif isinstance(order, Correct) and order.transcript == self._transcript_id is not None:
-                run.correct(order.segment, order.text)
             elif isinstance(order, Correct):
-                self._correct(order)
+                self._correct(order, run)
             elif order is Command.STOP:
                 return None
             elif isinstance(order, Start) or order is Command.CLOSE:

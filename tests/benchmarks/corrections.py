@@ -1,11 +1,12 @@
 """What a person's own corrections are worth: half of a reader's clips is corrected, the other half is measured.
 
-    python -m tests.benchmarks.corrections tiny.en --audio ../shared/audio -- --steps 300
+    python -m tests.benchmarks.corrections tiny.en --audio ../shared/audio --steps 300
 
 Half of a group's clips is captioned as `undertext caption --save DIR --keep-sound` does, the true text is written into
 every segment by what the window calls (`Library.correct`), `undertext adapt --corrections` learns, and the word error
 rate of the other half is told before and after; and that of another group, so that it is seen what else has changed. A
-clip is one segment as a rule; of more, each gets the true words that match what was heard there.
+clip is one segment as a rule; of more, each gets the true words that match what was heard there. Options that are not
+named below go to `undertext adapt`.
 """
 
 import argparse
@@ -93,20 +94,21 @@ def _tell(name: str, model: str, folder: Path, clips: Sequence[Clip]) -> None:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("model", help="its name or folder; of float weights")
     parser.add_argument("--audio", type=Path, required=True, metavar="DIR")
     parser.add_argument("--group", default="read_pm", help="whose corrections are learned (default: read_pm)")
     parser.add_argument("--beside", default="native", help="what is measured as well (default: native)")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="clips of each group, about")
     parser.add_argument("--work", type=Path, metavar="DIR", help="keep transcripts, state and model there")
-    parser.add_argument("adapt", nargs="*", metavar="-- OPTION", help="what `undertext adapt` takes: --steps 300 …")
-    options = parser.parse_args()
+    options, given = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as scratch:
-        _compare(options, options.work or Path(scratch))
+        _compare(options, given, options.work or Path(scratch))
 
 
-def _compare(options: argparse.Namespace, work: Path) -> None:
+def _compare(options: argparse.Namespace, given: Sequence[str], work: Path) -> None:
     from desktop.terminal.adapting import carry_out  # torch
 
     recordings, beside = (list(group(options.audio, name, options.limit)) for name in (options.group, options.beside))
@@ -122,8 +124,8 @@ def _compare(options: argparse.Namespace, work: Path) -> None:
     print(f"{len(learned)} clips of {options.group} were captioned: {count} segments, all corrected.", flush=True)
     parser = argparse.ArgumentParser()
     adapt.configure(parser)
-    given = ["--corrections", "--from", str(transcripts), "--keep-going", str(work / "state"), *options.adapt]
-    if carry_out(parser.parse_args([options.model, "--out", str(out), *given])):
+    own = ["--corrections", "--from", str(transcripts), "--keep-going", str(work / "state"), "--out", str(out)]
+    if carry_out(parser.parse_args([options.model, *own, *given])):
         raise SystemExit("stopped: with --work, the same command goes on")
     original = find_float_model(options.model, Store(paths.models()), paths.adaptations() / "models")
     print("\n| clips | model, shown | word errors | loops |\n|---|---|---|---|")

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from desktop.wiring import Engine
+from desktop.wiring import Engine, open_session
 from engine.errors import ModelMissing, SettingsError
 from engine.models import places
 from engine.models.catalog import ASSETS, Catalog
 from engine.models.store import Store
 from engine.settings import EngineSettings
 from tests.engine.models import made_up
+from tests.engine.transcript.said import begin
 
 ROOT = Path(__file__).parents[2]
 bring = runpy.run_path(str(ROOT / "packaging" / "built_in.py"))["bring"]
@@ -56,3 +57,13 @@ def test_live_captions_of_english_take_the_model_that_was_made_for_them(store):
 def test_other_languages_and_whole_recordings_do_not(store, language, live):
     with pytest.raises(ModelMissing):
         _ = Engine(EngineSettings(language=language), store=store, live=live).installed
+
+
+@pytest.mark.parametrize(
+    ("task", "wanted", "kept"), [("transcribe", True, 1), ("transcribe", False, 0), ("translate", True, 0)]
+)
+def test_sound_is_kept_where_it_is_wanted_and_what_is_written_is_what_is_said(tmp_path, task, wanted, kept):
+    engine = Engine(EngineSettings(task=task))
+    session = open_session(lambda: engine, lambda _event: None, tmp_path, keeps_sound=lambda: wanted)
+    assert (session._make_sound(begin(tmp_path)) is not None) is kept
+    assert session.close()

@@ -12,6 +12,7 @@ from desktop.assets import DEMO_CLIP  # noqa: E402
 from engine.adapt.adaptation import SILENT, SPOKEN, Adaptation, Order, thinned  # noqa: E402
 from engine.adapt.crew import train_together  # noqa: E402
 from engine.adapt.forecast import Plan  # noqa: E402
+from engine.adapt.items import What  # noqa: E402
 from engine.adapt.library import Clip  # noqa: E402
 from engine.adapt.run import Goal, Watch  # noqa: E402
 from engine.adapt.training import Mixed  # noqa: E402
@@ -208,12 +209,11 @@ def test_the_card_says_how_much_was_corrected_and_never_a_word_of_it(correcting)
     assert not any("secret" in path.read_text().lower() for path in order.out.rglob("undertext.json"))
 
 
-def test_corrections_change_what_is_left(correcting, tmp_path):
+def test_corrections_are_among_what_is_heard(correcting):
     order, _ = correcting
-    carried_out(replace(order, goal=Goal(steps=1)))
-    plain = replace(order, goal=Goal(steps=1), corrections=None, out=tmp_path / "plain", work=tmp_path / "other")
-    carried_out(plain)
-    assert whole(order) != whole(plain)
+    for wanted in (order, replace(order, corrections=None)):
+        items = adaptation(wanted)._items
+        assert (What.CORRECTED in map(items.what, range(4000))) == (wanted.corrections is not None)
 
 
 def test_a_state_of_other_corrections_is_told_and_not_used(correcting):
