@@ -60,7 +60,7 @@ def test_other_languages_and_whole_recordings_do_not(store, language, live):
 
 
 @pytest.mark.parametrize(
-    ("task", "wanted", "kept"), [("transcribe", True, 1), ("transcribe", False, 0), ("translate", True, 0)]
+    ("task", "wanted", "kept"), [("transcribe", True, True), ("transcribe", False, False), ("translate", True, False)]
 )
 def test_sound_is_kept_where_it_is_wanted_and_what_is_written_is_what_is_said(tmp_path, task, wanted, kept):
     engine = Engine(EngineSettings(task=task))
