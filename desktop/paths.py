@@ -1,7 +1,7 @@
 """Where Undertext keeps what it keeps: one folder, named by the system's custom or by UNDERTEXT_HOME.
 
     models/          downloaded and prepared models (see `engine.models.store`)
-    transcripts/     the journals
+    transcripts/     the journals, and their sound where it is kept
     recordings/      what is finished of whole recordings (see `engine.recordings.ledger`)
     adaptations/     what adaptations hear, and how far they are (see `engine.adapt`)
     logs/
