@@ -10,7 +10,9 @@ from engine.adapt.tracks import Track
 from engine.records import Samples
 from engine.units import samples, seconds
 
-HUMAN, MADE = 4.0, 1.0  # what a track counts: people speak more naturally than synthesisers
+# What a track counts. With as much of synthesisers as of people (50 steps of tiny.en, 102 clips) readers with an accent
+# had three points more errors than with people alone: the original misunderstands the machines, and is believed.
+HUMAN, MADE = 4.0, 0.1
 OWN = 0.5  # of what is drawn is the user's own, less if there is little of it
 ENOUGH_S = 1800.0
 LEVELS_DB = (-32.0, -16.0)

@@ -215,7 +215,7 @@ def test_people_are_heard_more_than_machines_and_no_language_is_forgotten():
             speech(36, "acteur", language="fr"),
         )
     )
-    assert shares["actor"] == pytest.approx(4 * shares["robot"])
+    assert shares["actor"] == pytest.approx(40 * shares["robot"])
     assert 0.15 < shares["acteur"] < 0.35
 
 
