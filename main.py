@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from desktop import paths
 from desktop.system.log import start_log
+from desktop.version import VERSION
 from engine.audio import decoder
 from engine.errors import EngineError
 
@@ -60,6 +61,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="undertext", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     parser.set_defaults(run=_window)
     commands = parser.add_subparsers(metavar="COMMAND")
     for name in COMMANDS:

@@ -11,9 +11,15 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-LOCKS = {"app": ("models",), "test": ("models", "test"), "base": ("models-base",), "cluster": ("cluster",)}
+LOCKS = {
+    "app": ("models",),
+    "test": ("models", "test"),
+    "base": ("models-base",),
+    "cluster": ("cluster",),
+    "freeze": ("freeze",),
+}
 PINNED = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>\S+)", re.MULTILINE)
-SCRIPTS = ("run", ".ci/run")
+SCRIPTS = ("run", ".ci/run", "packaging/linux/install.sh")
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
 
 

@@ -29,8 +29,9 @@ def silero_path() -> Path:
         ModelMissing: faster-whisper is not installed, or without its assets.
     """
     spec = find_spec("faster_whisper")
-    if spec is not None and spec.origin is not None:
-        for path in sorted(Path(spec.origin).parent.glob("assets/silero_vad*.onnx")):
+    # Of a frozen program only the folder of its assets is there: a package without a file.
+    for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
+        for path in sorted(Path(folder).glob("assets/silero_vad*.onnx")):
             return path
     raise ModelMissing("the speech detector is missing", hint="Reinstall the package faster-whisper.")
 

@@ -1,0 +1,135 @@
+"""What goes into the frozen program, and what stays out: rules, applied by `undertext.spec`.
+
+A rule that leaves something out says why. A file that no rule names goes in if PyInstaller finds that it is needed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PROGRAM = "undertext"
+INSIDE = "_internal"
+"""The folder beside the program in which PyInstaller puts everything else."""
+
+# Modules that PyInstaller would follow an import to.
+LEFT_OUT_MODULES = (
+    # What computes on graphics cards and what adapts models: for them torch is installed, from source.
+    "torch", "triton", "safetensors", "ray", "engine.adapt", "desktop.terminal.adapting",
+    # Imported where somebody asks for what we never ask for: models by the hub's library, converters, highlighted code.
+    "huggingface_hub", "yaml", "pygments", "markdown_it",
+    # Qt: windows and drawings are all that is used.
+    "PySide6.QtNetwork", "PySide6.QtDBus", "PySide6.QtOpenGL",
+    # Python's own: for developers, terminals that edit lines, and databases.
+    "tkinter", "unittest", "doctest", "pdb", "pydoc", "pydoc_data", "lib2to3", "curses", "readline", "sqlite3", "dbm",
+    "_uuid", "test",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Files that stay out.
+
+    Attributes:
+        pattern: Of their place in the bundle, as the shell has it; `*` crosses folders.
+        why: For people.
+    """
+
+    pattern: str
+    why: str
+
+
+LEFT_OUT = (
+    Rule("PySide6/Qt/plugins/platformthemes/libqgtk3.so", "brings all of GTK for the colours of dialogs"),
+    Rule("PySide6/Qt/plugins/platforms/lib*eglfs*", "screens without a window system"),
+    Rule("PySide6/Qt/plugins/platforms/libqlinuxfb.so", "screens without a window system"),
+    Rule("PySide6/Qt/plugins/platforms/libqvkkhrdisplay.so", "screens without a window system"),
+    Rule("PySide6/Qt/plugins/platforms/libqminimal*", "no screen at all; offscreen is that"),
+    Rule("PySide6/Qt/plugins/platforms/libqvnc.so", "a server of screens"),
+    Rule("PySide6/Qt/plugins/egldeviceintegrations/*", "screens without a window system"),
+    Rule("PySide6/Qt/plugins/generic/*", "devices that window systems read"),
+    Rule("PySide6/Qt/plugins/networkinformation/*", "Undertext asks for no network"),
+    Rule("PySide6/Qt/plugins/tls/*", "Undertext asks Qt for no network"),
+    Rule("PySide6/Qt/plugins/wayland-shell-integration/libivi-shell.so", "the shell of cars"),
+    Rule("PySide6/Qt/plugins/wayland-shell-integration/libfullscreen-shell-v1.so", "the shell of kiosks"),
+    Rule("PySide6/Qt/plugins/imageformats/*", "its icons are SVG and PNG, and PNG is built in"),
+    Rule("PySide6/Qt/translations/*", "of parts of Qt that are not used"),
+    Rule("PySide6/Qt/lib/libQt6EglF*", "screens without a window system"),
+    Rule("libQt6EglF*", "screens without a window system"),
+    Rule("PySide6/Qt/lib/libQt6Network.so*", "nothing that is left needs it"),
+    Rule("libQt6Network.so*", "nothing that is left needs it"),
+    Rule("assets/screenshots/*", "pictures of the README"),
+    Rule("assets/models/*/README.md", "the card of a model stands with the licences"),
+    Rule("*.dist-info/*", "the licences and the bill of materials tell it, a file each"),
+    Rule("numpy/*/tests/*", "numpy's own tests"),
+    Rule("numpy/f2py/*", "compiles Fortran"),
+    Rule("numpy/random/*.pyx", "source"),
+    Rule("*.pyi", "types, for developers"),
+)  # fmt: skip
+
+KEPT_IN_SPITE = (
+    "PySide6/Qt/plugins/imageformats/*qsvg*",
+    "PySide6/Qt/translations/qtbase_*",
+)
+
+# Of the system's own libraries these come along: they belong to Python, or are not on every desktop. The others are
+# there wherever windows and sound are, and have to fit the system's drivers and settings: packages name them.
+FROM_THE_SYSTEM = (
+    "libpython*", "libssl.so*", "libcrypto.so*", "libffi.so*", "libbz2.so*", "liblzma.so*", "libportaudio.so*",
+    "libjack.so*", "libxcb-cursor.so*", "libxcb-icccm.so*", "libxcb-image.so*", "libxcb-keysyms.so*",
+    "libxcb-render-util.so*", "libxcb-util.so*",
+)  # fmt: skip
+
+# Libraries whose place a hollow one takes (`hollow.py`): they are needed to start, and never called.
+HOLLOW = {
+    "libx264": "encodes video, under the GPL",
+    "libx265": "encodes video, under the GPL",
+    "libSvtAv1Enc": "encodes video",
+    "libjack": "a sound server that Undertext does not offer; its own needs are under a copyleft",
+}
+
+# Libraries that carry what only debuggers read.
+# libctranslate2 stays as it is: the licence of the oneMKL in it forbids any change.
+STRIPPED = ("libpython*", "ctranslate2/_ext*", "tokenizers/*")
+
+
+def why_left_out(place: str) -> str:
+    """Return why a file stays out; nothing if it goes in.
+
+    Args:
+        place: In the bundle, with slashes.
+    """
+    if any(fnmatchcase(place, pattern) for pattern in KEPT_IN_SPITE):
+        return ""
+    return next((rule.why for rule in LEFT_OUT if fnmatchcase(place, rule.pattern)), "")
+
+
+def comes_from_the_system(place: str, source: str) -> bool:
+    """Whether a library was taken from the system and should be found there by whoever runs the program."""
+    is_of_system = source.startswith(("/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/usr/local/lib/"))
+    return is_of_system and not any(fnmatchcase(place, pattern) for pattern in FROM_THE_SYSTEM)
+
+
+def hollow_name(place: str) -> str:
+    """Return the name under which a library has a hollow one in its place; nothing if it has none."""
+    name = place.rpartition("/")[2]
+    return next((known for known in HOLLOW if name.startswith((known + "-", known + "."))), "")
+
+
+def is_stripped(place: str) -> bool:
+    """Whether what only debuggers read is taken out of a library."""
+    return any(fnmatchcase(place, pattern) for pattern in STRIPPED)
+
+
+def commands() -> list[str]:
+    """Return the modules that are imported by a name made up while the program runs."""
+    return [f"desktop.terminal.{path.stem}" for path in sorted((ROOT / "desktop" / "terminal").glob("[!_]*.py"))]
+
+
+def assets() -> Iterator[tuple[Path, str]]:
+    """Yield the program's own data: file, and folder in the bundle."""
+    for path in sorted((ROOT / "assets").rglob("*")):
+        place = path.relative_to(ROOT).as_posix()
+        if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts and not why_left_out(place):
+            yield path, path.parent.relative_to(ROOT).as_posix()
