@@ -107,7 +107,7 @@ def _captions(stranger: Stranger) -> Iterator[str]:
     if not ready:
         raise NotSound("it never said that it was ready")
     yield f"ready {ready[0]['at_s']:.2f} s after it was asked"
-    yield f"captions are right in {_compared(text):.0%} of the words"
+    yield f"captions are right in {_right(text):.0%} of the words"
 
 
 def _recording(stranger: Stranger) -> Iterator[str]:
@@ -115,15 +115,19 @@ def _recording(stranger: Stranger) -> Iterator[str]:
     shutil.copyfile(DEMO.with_suffix(".ogg"), clip)
     stranger.run("transcribe", str(clip), *stranger.chosen)
     text = clip.with_suffix(".txt").read_text(encoding="utf-8")
-    yield f"a recording is right in {_compared(text):.0%} of the words"
+    yield f"a recording is right in {_right(text):.0%} of the words"
 
 
-def _compared(text: str) -> float:
+def heard(text: str) -> float:
     """Return the share of the clip's words that a text has in their order."""
     lines = DEMO.read_text(encoding="utf-8").splitlines()
     said = _words(" ".join(line.partition(": ")[2] for line in lines))
     same = difflib.SequenceMatcher(None, said, _words(text), autojunk=False).get_matching_blocks()
-    share = sum(block.size for block in same) / len(said)
+    return sum(block.size for block in same) / len(said)
+
+
+def _right(text: str) -> float:
+    share = heard(text)
     if share < ALIKE:
         raise NotSound(f"only {share:.0%} of the clip's words are in {text!r}")
     return share

@@ -17,6 +17,7 @@ PRODUCT = ("engine", "desktop", "main")
 ROOMS = (
     "engine.units",
     "engine.errors",
+    "engine.installing",
     "engine.records",
     "engine.vocabulary",
     "engine.settings",

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from engine.errors import AdaptationError
+from engine.installing import mend
 from engine.settings import AUTO, DEVICES
 
 NAME = "adapt"
@@ -82,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     if missing := [name for name in ("torch", "safetensors") if find_spec(name) is None]:
         raise AdaptationError(
             f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed",
-            hint="Install it: ./run gpu, or pip install 'undertext[gpu]'.",
+            hint=mend("gpu", "gpu"),
         )
     from desktop.terminal.adapting import carry_out  # noqa: PLC0415  # imports torch
 

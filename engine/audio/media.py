@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from engine.audio import decoder
 from engine.errors import MediaUnreadable
+from engine.installing import is_frozen
 from engine.units import samples
 
 PATIENCE_S = 60.0  # without a sample: no decoder thinks that long
@@ -134,7 +135,7 @@ def _start(path: Path) -> "subprocess.Popen[bytes]":
 
 def _program() -> list[str]:
     """Return what starts the decoder: its file, or, frozen, the program itself."""
-    if getattr(sys, "frozen", False):
+    if is_frozen():
         return [sys.executable, decoder.ARGUMENT]
     return [sys.executable, "-I", str(Path(decoder.__file__))]
 

