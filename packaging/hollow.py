@@ -18,7 +18,7 @@ def hollow(library: Path, users: Iterable[Path], folder: Path) -> Path:
 
     Args:
         library: What it stands for.
-        users: Libraries that may take something from it.
+        users: Libraries that may take something from it: those that lie beside it.
         folder: Where it is written, under the same name.
 
     Returns:
