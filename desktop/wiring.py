@@ -39,7 +39,7 @@ from engine.whisper.tokenizer import LANGUAGES
 _LOG = logging.getLogger(__name__)
 
 # What is taken when nobody chose: the best that keeps up on two cores, first what knows the language.
-LIVE_ENGLISH = ("tiny.en-live",)  # made for short windows: nothing is gained by it in whole recordings
+LIVE_ENGLISH = ("tiny.en-live",)  # made for short windows: in whole recordings the last choice
 ENGLISH = ("tiny.en", "base", "tiny")
 MULTILINGUAL = ("base", "tiny", "small")
 
@@ -184,7 +184,7 @@ class Engine:
 
     def _best(self) -> InstalledModel:
         english = self.settings.language in {AUTO, "en"} and not self._translates
-        best = ((*LIVE_ENGLISH, *ENGLISH) if self.live else ENGLISH) if english else MULTILINGUAL
+        best = ((*LIVE_ENGLISH, *ENGLISH) if self.live else (*ENGLISH, *LIVE_ENGLISH)) if english else MULTILINGUAL
         for name in best:
             try:
                 return self.store.find(name)

@@ -24,9 +24,6 @@ ALL_IN_S = 300  # for what takes seconds: the machine may be busy
 ALIKE = 0.9  # of the words of the clip; two voices of a synthesiser, which any model understands
 DEMO = Path(__file__).resolve().parents[1] / "assets" / "demo" / "demo.txt"
 _TROUBLE = re.compile(r" (WARNING|ERROR|CRITICAL) |Traceback", re.MULTILINE)
-# A mount namespace of its own, in which the program's folder is read-only; and no network in it.
-_ISOLATED = ("unshare", "--map-root-user", "--net", "--mount", "sh", "-c")
-_MOUNTED = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
 
 
 class NotSound(Exception):
@@ -81,12 +78,13 @@ def environment(home: Path) -> dict[str, str]:
 
 def isolation(program: Path) -> list[str]:
     """Return what runs a command without network and with a read-only program; nothing where it cannot be had."""
-    if not sys.platform.startswith("linux") or shutil.which("unshare") is None:
+    unshare, shell, mount = map(shutil.which, ("unshare", "sh", "mount"))  # by their places: there is no path inside
+    if not (sys.platform.startswith("linux") and unshare and shell and mount):
         return []
-    before = [*map(str, _ISOLATED), _MOUNTED, str(program.parent)]
-    before[0] = str(shutil.which("unshare"))
-    works = subprocess.run([*before, "true"], capture_output=True, check=False).returncode == 0
-    return [*before[:5], str(shutil.which("sh")), *before[6:]] if works else []
+    bound = f'{mount} --bind "$0" "$0" && {mount} -o remount,bind,ro "$0" && exec "$@"'
+    before = [unshare, "--map-root-user", "--net", "--mount", shell, "-c", bound, str(program.parent)]
+    works = subprocess.run([*before, shell, "-c", ":"], capture_output=True, check=False).returncode == 0
+    return before if works else []
 
 
 def checks(stranger: Stranger) -> Iterator[str]:
