@@ -87,7 +87,7 @@ def test_its_window_captions_on_a_screen(debian, model):
     settings.write_text(json.dumps({"source": {"spec": "demo"}}))
     with screen("openbox") as shown:
         display = shown.environ["DISPLAY"]
-        command = ["chroot", f"--userspec={GUEST}:{GUEST}", debian.folder, "/usr/bin/undertext"]
+        command = [shutil.which("chroot"), f"--userspec={GUEST}:{GUEST}", debian.folder, "/usr/bin/undertext"]
         environment = {"HOME": f"/home/{GUEST}", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "DISPLAY": display}
         with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
             try:
