@@ -85,8 +85,9 @@ class SoundServer:
         self.add_sink(INTO_MICROPHONE, channels=1)
         self.load("module-remap-source", f"source_name={MICROPHONE}", f"master={INTO_MICROPHONE}.monitor", "channels=1")
         until(lambda: MICROPHONE in self.pactl("list", "short", "sources"), "the microphone")
-        self.pactl("set-default-sink", "spk")
-        self.pactl("set-default-source", MICROPHONE)
+        # PipeWire answers before its session manager can keep what is the default.
+        until(lambda: self._does("set-default-sink", "spk"), "choosing the default sink")
+        until(lambda: self._does("set-default-source", MICROPHONE), "choosing the default source")
         until(lambda: "Default Source: vmic" in self.pactl("info"), "the default source")
         until(lambda: "Default Sink: spk\n" in self.pactl("info"), "the default sink")
 
@@ -165,6 +166,11 @@ class SoundServer:
     def _answers(self):
         with contextlib.suppress(subprocess.SubprocessError):
             return self.pactl("info")
+
+    def _does(self, *arguments):
+        return not subprocess.run(
+            ["pactl", *arguments], capture_output=True, timeout=10, check=False, env=self._env()
+        ).returncode
 
     def _env(self):
         home = {

@@ -26,6 +26,19 @@ class Task:
     timed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What was written.
+
+    Attributes:
+        tokens: With the end of text, if one came in time.
+        certainty: Mean log-probability of a token, among those that the rules allowed.
+    """
+
+    tokens: tuple[int, ...]
+    certainty: float
+
+
 class Greedy:
     """Writes.
 
@@ -57,8 +70,8 @@ class Greedy:
             self._model.remember(states.to(self._model.dtype), window(memory, row))
         return memory
 
-    def written(self, tasks: Sequence[Task], memory: Memory) -> list[tuple[int, ...]]:
-        """Return the text of each sound, with the end of text, if one came in time.
+    def written(self, tasks: Sequence[Task], memory: Memory) -> list[Text]:
+        """Return the text of each sound.
 
         Args:
             tasks: Of each sound; with its longest text it must fit into the decoder.
@@ -69,13 +82,16 @@ class Greedy:
         lasts = begins + torch.tensor([task.longest for task in tasks], device=begins.device)
         timed = torch.tensor([task.timed for task in tasks], device=begins.device)
         rows = torch.arange(len(tasks), device=begins.device)  # those that still write
+        certainty = torch.zeros(len(tasks), device=begins.device)
         tokens = self._told(tasks, int(lasts.max()))
         cache = self._model.cache(len(tasks))
         hidden, _ = self._model.read(tokens[:, : max(told)], torch.zeros_like(begins), cache, memory)
         hidden, places = hidden[rows, begins - 1], begins - 1
         cache = _cut(cache, tokens.shape[1])
         while True:
-            chosen = self._chosen(self._logits(hidden), tokens[rows], places, begins[rows], timed[rows])
+            allowed = self._allowed(self._logits(hidden), tokens[rows], places, begins[rows], timed[rows])
+            likely, chosen = allowed.log_softmax(1).max(1)
+            certainty[rows] += likely
             places = places + 1
             tokens[rows, places] = chosen
             writes = (chosen != self._end) & (places + 1 < lasts[rows])
@@ -85,16 +101,8 @@ class Greedy:
             if not len(rows):
                 break
             hidden, _ = self._model.step(tokens[rows, places], places, cache, memory)
-        return [self._text(row, len(task.told), task.longest) for row, task in zip(tokens.tolist(), tasks, strict=True)]
-
-    def certainty(self, hidden: Tensor, text: Tensor) -> float:
-        """Return the mean log-probability of a text.
-
-        Args:
-            hidden: [tokens, width], before each token.
-            text: int64 [tokens].
-        """
-        return float(self._logits(hidden).log_softmax(1).gather(1, text[:, None]).mean())
+        found = zip(tokens.tolist(), tasks, certainty.tolist(), strict=True)
+        return [self._text(row, len(task.told), task.longest, sure) for row, task, sure in found]
 
     def _told(self, tasks: Sequence[Task], places: int) -> Tensor:
         """Return int64 [sounds, places]: what each is told, and the end of text everywhere else."""
@@ -107,16 +115,18 @@ class Greedy:
         """Return float32 [b, vocabulary]."""
         return functional.linear(hidden.to(self._embeddings.dtype), self._embeddings).float()
 
-    def _chosen(self, logits: Tensor, tokens: Tensor, places: Tensor, begins: Tensor, timed: Tensor) -> Tensor:
-        """Return the likeliest token of each row, int64 [b]."""
-        chosen = self._untimed.masked(logits, tokens, places, begins).argmax(1)
+    def _allowed(self, logits: Tensor, tokens: Tensor, places: Tensor, begins: Tensor, timed: Tensor) -> Tensor:
+        """Return the logits [b, vocabulary] of each row, none of what its rules forbid."""
+        allowed = self._untimed.masked(logits, tokens, places, begins)
         if timed.any():
-            chosen = torch.where(timed, self._timed.masked(logits, tokens, places, begins).argmax(1), chosen)
-        return chosen
+            allowed = torch.where(timed[:, None], self._timed.masked(logits, tokens, places, begins), allowed)
+        return allowed
 
-    def _text(self, row: list[int], begin: int, longest: int) -> tuple[int, ...]:
+    def _text(self, row: list[int], begin: int, longest: int, certainty: float) -> Text:
         written = row[begin : begin + longest]
-        return tuple(written[: written.index(self._end) + 1] if self._end in written else written)
+        if self._end in written:
+            written = written[: written.index(self._end) + 1]
+        return Text(tuple(written), certainty / len(written))
 
 
 def window(memory: Memory, row: int) -> Memory:

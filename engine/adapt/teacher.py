@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.adapt.greedy import Greedy, Task, window
+from engine.adapt.greedy import Greedy, Task, Text, window
 from engine.adapt.records import Item, Told
 from engine.errors import ModelCorrupt
 from engine.records import Samples
@@ -179,7 +179,7 @@ class Original:
         ]
         texts = self._greedy.written(tasks, memory)
         return [
-            self._target(task, len(prompt), text, window(memory, row)) if self._sound(text) else None
+            self._target(task, len(prompt), text.tokens, window(memory, row)) if self._sound(text) else None
             for row, (task, prompt, text) in enumerate(zip(tasks, prompts, texts, strict=True))
         ]
 
@@ -196,7 +196,7 @@ class Original:
             ]
             for index, text in zip(asked, self._greedy.written(tasks, memory), strict=True):
                 if self._sound(text):
-                    found[index] = self._prompt.tokens(self._tokenizer.decode(text))
+                    found[index] = self._prompt.tokens(self._tokenizer.decode(text.tokens))
         return found
 
     def _heard(self, sounds: Sequence[Samples]) -> Memory:
@@ -226,22 +226,20 @@ class Original:
         longest = SPARE_TOKENS + per_second * len(sound) // SAMPLE_RATE
         return Task(tuple(told), min(longest, self._model.dims.tokens // 2), timed)
 
-    def _sound(self, text: Sequence[int]) -> bool:
-        """Whether a text has an end, and does not go round in circles."""
-        if text[-1] != self._tokenizer.end:
+    def _sound(self, text: Text) -> bool:
+        """Whether a text has an end, does not go round in circles, and is not doubtful."""
+        if text.tokens[-1] != self._tokenizer.end or text.certainty < self._doubtful:
             return False
-        words = self._tokenizer.decode(text).split()
+        words = self._tokenizer.decode(text.tokens).split()
         return not repeated([plain(word) for word in words])
 
-    def _target(self, task: Task, start: int, text: Sequence[int], memory: Memory) -> Target | None:
-        """Read a text once more, for the distribution and the attention at every token; None if it is doubtful."""
+    def _target(self, task: Task, start: int, text: Sequence[int], memory: Memory) -> Target:
+        """Read a text once more, for the distribution and the attention at every token."""
         target = Target((*task.told, *text), start, len(task.told))
         tokens = torch.tensor([target.tokens], device=self._model.device)
         zero = torch.zeros(1, dtype=torch.int64, device=tokens.device)
         hidden, attention = self._model.read(tokens, zero, self._model.cache(1), memory, watch=True)
         looks = slice(target.first - 1, -1)
-        if self._greedy.certainty(hidden[0, looks], tokens[0, target.first :]) < self._doubtful:
-            return None
         return Target(
             target.tokens,
             start,

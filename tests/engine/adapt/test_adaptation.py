@@ -28,7 +28,7 @@ from tests.engine.adapt.corrected_sessions import Said, corrected_session  # noq
 from tests.engine.adapt.small_model import small_model  # noqa: E402
 
 STEPS = 3
-MATRIX = "decoder/layer_0/ffn/linear_0/weight"
+MATRIX = "decoder/layer_0/attention/linear_0/weight"
 
 
 @pytest.fixture(scope="module")
