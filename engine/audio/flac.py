@@ -13,7 +13,7 @@ _LAST_STREAMINFO = b"\x80"  # the only metadata block, and which it is
 
 
 class FlacEncoder:
-    """16 kHz mono → bytes of one FLAC file, 16 bits; about 14 kB for a second of speech, for half a millisecond.
+    """16 kHz mono → bytes of one FLAC file, 16 bits.
 
     Attributes:
         header: What the file begins with.
