@@ -10,8 +10,8 @@ from engine.adapt.tracks import Track
 from engine.records import Samples
 from engine.units import samples, seconds
 
-# What a track counts. The original misunderstands synthesisers, and what it writes of them is believed: with half of all
-# speech from them, a student lost more of readers with an accent than with people alone.
+# What a track counts. The original misunderstands synthesisers, and what it writes of them is believed: with half of
+# all speech from them, a student lost more of readers with an accent than with people alone.
 HUMAN, MADE = 4.0, 0.1
 OWN = 0.5  # of what is drawn is the user's own, less if there is little of it
 ENOUGH_S = 1800.0
