@@ -28,6 +28,7 @@ from engine.models.store import Store
 from engine.settings import CPU
 
 INTERRUPTED = 130  # 128 + SIGINT
+MADE_UP = 2.0  # times slower than float32, and more: floats that a processor has are no slower
 NAMED = 5  # of the files that were passed over
 QUIET_S = 60.0  # between two lines where nobody watches
 
@@ -117,13 +118,21 @@ def _wanted(adaptation: Adaptation) -> Iterator[str]:
     free = "" if adaptation.free is None else f" of {gigabytes(adaptation.free)} that are free"
     yield f"Memory: about {gigabytes(need(dims, order.plan).total)}{free}."
     if adaptation.device.type == CPU:
-        one_s = step_s(dims, order.plan, multiplications())
+        rate = multiplications(order.mixed.dtype)
+        yield from made_up(order.mixed, multiplications() / rate)
+        one_s = step_s(dims, order.plan, rate)
         if order.goal.length_s is not None:
             steps = max(1, round(order.goal.length_s / one_s))
             yield f"Time: {_clock(order.goal.length_s)}, in which about {steps} steps of {order.plan.batch} items fit."
         elif order.goal.steps is not None:
             yield f"Time: about {_clock(order.goal.steps * one_s)} for {order.goal.steps} steps."
     yield f"The state is kept in {adaptation.work}, what comes of it in {order.out}."
+
+
+def made_up(mixed: Mixed, slower: float) -> Iterator[str]:
+    """Yield what a person should know of floats that take so many times as long as float32."""
+    if slower >= MADE_UP:
+        yield f"This processor computes {mixed} {slower:.0f} times more slowly than float32: leave --precision away."
 
 
 def _write(adaptation: Adaptation, console: Console) -> None:

@@ -63,6 +63,17 @@ except Exception as error:
     assert found.stdout.startswith("AdaptationError torch and safetensors are not installed. Install it: ./run gpu")
 
 
+@pytest.mark.parametrize(("slower", "said"), [(100.0, 1), (2.0, 1), (1.1, 0), (0.5, 0)])
+def test_floats_that_a_processor_makes_up_are_named_beforehand(slower, said):
+    pytest.importorskip("torch", reason="torch is not installed (extra gpu)")
+    from desktop.terminal.adapting import made_up
+    from engine.adapt.training import Mixed
+
+    sentences = list(made_up(Mixed.BFLOAT16, slower))
+    assert len(sentences) == said
+    assert all("bfloat16" in sentence and "--precision" in sentence for sentence in sentences)
+
+
 class TestCarriedOut:
     """On a small model, in this process."""
 
