@@ -161,6 +161,7 @@ ROOMS = (
     "engine.adapt.saving",
     "engine.adapt.measure",
     "engine.adapt.card",
+    "engine.adapt.order",
     "engine.adapt.adaptation",
     "engine.adapt.crew",
     "engine.adapt",

@@ -15,12 +15,13 @@ from rich.progress import Progress as Bar
 
 from desktop import paths
 from desktop.terminal.adapt import MINUTES
-from engine.adapt.adaptation import Adaptation, Order
+from engine.adapt.adaptation import Adaptation
 from engine.adapt.corrections import RANK
 from engine.adapt.crew import train_together
 from engine.adapt.forecast import Plan, gigabytes, multiplications, need, step_s
 from engine.adapt.library import Credit, Library
 from engine.adapt.measure import Row
+from engine.adapt.order import Order
 from engine.adapt.run import Goal, Progress, Watch
 from engine.adapt.training import Mixed
 from engine.errors import AdaptationError

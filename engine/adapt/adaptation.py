@@ -2,17 +2,16 @@
 
 import json
 import platform
-import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,14 +20,15 @@ from numpy.typing import NDArray
 from engine.adapt.card import Base, Making, card, noted
 from engine.adapt.corrections import Corrections, find_corrections
 from engine.adapt.float_model import FloatModel, find_float_model
-from engine.adapt.forecast import Plan, free_memory, gigabytes, kept_bytes, left_bytes, refuse_too_large
-from engine.adapt.items import Items
+from engine.adapt.forecast import free_memory, gigabytes, kept_bytes, left_bytes, refuse_too_large
+from engine.adapt.items import Drawn, Items
 from engine.adapt.library import Clip, Credit, Library, Report, gather
 from engine.adapt.lora import folded, narrow
 from engine.adapt.measure import Row, own_table, table
 from engine.adapt.network import FROZEN, Network, named, trainable
+from engine.adapt.order import Order
 from engine.adapt.records import Item
-from engine.adapt.run import Goal, Progress, Watch, run
+from engine.adapt.run import Progress, Watch, run
 from engine.adapt.saving import SHARE, refuse_foreign, save
 from engine.adapt.shards import ALONE, Shards
 from engine.adapt.sources import SOURCES
@@ -46,39 +46,6 @@ from engine.whisper.cuda.model.weights import read_checkpoint
 from engine.whisper.tokenizer import LANGUAGES, Tokenizer
 
 SPOKEN, SILENT = 40, 20  # clips that are measured, at most; windows of seven contexts, and cut off besides
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is wanted.
-
-    Attributes:
-        model: Name or folder of the original.
-        out: The folder that is to be left.
-        home: Where sounds and states are kept.
-        goal: When it is over.
-        audio: Folders of the person's own.
-        work: Where the state of this run is kept; None for a folder below `home` that the order itself names.
-        seed: Of the items.
-        device: One of `engine.settings.DEVICES`.
-        plan: What costs memory and time.
-        mixed: In which floats a step computes.
-        root: Where Debian's packages are installed.
-        corrections: The folder of the person's transcripts, to learn from what they corrected; None is not to.
-    """
-
-    model: str
-    out: Path
-    home: Path
-    goal: Goal
-    audio: tuple[Path, ...] = ()
-    work: Path | None = None
-    seed: int = 1
-    device: str = CPU
-    plan: Plan = field(default_factory=Plan)
-    mixed: Mixed = Mixed.FLOAT32
-    root: Path = Path("/")
-    corrections: Path | None = None
 
 
 class Adaptation:
@@ -221,34 +188,18 @@ class Adaptation:
                 tell(row)
             return card(self.order.out.name, self._making([*clips, *own], rows))
 
-        note = noted(self._base, self.settings)
+        note = noted(self._base, self._chosen)
         save(self.original.folder, self.weights(), self.order.out, note, describe=describe)
         self._work.clear()
 
     @property
-    def settings(self) -> dict[str, object]:
-        """What was chosen, for the card."""
-        return {
-            "steps": self._training.made,
-            "items a step": self.order.plan.batch,
-            "seed": self.order.seed,
-            "floats": self.order.mixed.value,
-            "rank of LoRA": self.order.plan.lora or "none",
-        }
+    def _chosen(self) -> dict[str, object]:
+        return self.order.chosen(self._training.made)
 
     @property
     def _wanted(self) -> dict[str, Any]:
-        """What the result hangs on, the sounds aside; what only costs memory may change on the way."""
-        order = self.order
-        return {
-            "model": self.original.sha256,
-            "seed": order.seed,
-            "batch": order.plan.batch,
-            "floats": order.mixed.value,
-            "lora": order.plan.lora,
-            "goal": asdict(order.goal),
-            **({"corrections": self.corrections.fingerprint} if self.corrections else {}),
-        }
+        corrected = {"corrections": self.corrections.fingerprint} if self.corrections else {}
+        return {"model": self.original.sha256, **self.order.decisive(), **corrected}
 
     @cached_property
     def _identity(self) -> dict[str, Any]:
@@ -296,9 +247,9 @@ class Adaptation:
     def _making(self, clips: Sequence[Clip], rows: Sequence[Row]) -> Making:
         return Making(
             base=self._base,
-            command=self._command(),
+            command=self.order.command(self._training.made),
             sources=self.credits,
-            settings=self.settings,
+            settings=self._chosen,
             share=SHARE,
             versions={
                 "Python": platform.python_version(),
@@ -307,16 +258,6 @@ class Adaptation:
             held_out=(len(clips), sum(seconds(len(clip.sound)) for clip in clips)),
             rows=rows,
         )
-
-    def _command(self) -> str:
-        order, plan = self.order, self.order.plan
-        words = ["undertext", "adapt", order.model, "--out", order.out.name]
-        words += [word for folder in order.audio for word in ("--audio", str(folder))]
-        words += ["--steps", str(self._training.made), "--seed", str(order.seed), "--batch", str(plan.batch)]
-        words += ["--precision", order.mixed.value] if order.mixed is not Mixed.FLOAT32 else []
-        words += ["--lora", str(plan.lora)] if plan.lora else []
-        words += ["--corrections"] if order.corrections else []
-        return shlex.join(words)
 
     def _refuse_full_disk(self) -> None:
         dims, plan = self.checkpoint.dims, self.order.plan
@@ -327,31 +268,6 @@ class Adaptation:
                     f"{folder} needs {gigabytes(wanted)}, and {gigabytes(free)} are free on its disk",
                     hint="Free space there, or name other folders with --out and --keep-going.",
                 )
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn(Sequence[Item]):
-    """The items of a step, each made when it is asked for: of several processes, each makes its own.
-
-    Attributes:
-        items: All there are.
-        numbers: Of those of the step.
-    """
-
-    items: Items
-    numbers: range
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    @overload
-    def __getitem__(self, index: int) -> Item: ...
-    @overload
-    def __getitem__(self, index: slice) -> "Drawn": ...
-    def __getitem__(self, index: int | slice) -> "Item | Drawn":
-        if isinstance(index, slice):
-            return Drawn(self.items, self.numbers[index])
-        return self.items[self.numbers[index]]
 
 
 def thinned(clips: Sequence[Clip]) -> list[Clip]:

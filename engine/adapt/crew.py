@@ -15,8 +15,9 @@ from typing import Any
 
 import torch
 
-from engine.adapt.adaptation import Adaptation, Order
+from engine.adapt.adaptation import Adaptation
 from engine.adapt.forecast import Plan
+from engine.adapt.order import Order
 from engine.adapt.run import Goal, Progress, Watch
 from engine.adapt.shards import together
 from engine.adapt.training import Mixed

@@ -9,9 +9,10 @@ Items that follow each other are views of one sound: degraded otherwise, with an
 more than the student, hears it once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import overload
 
 import numpy as np
 
@@ -251,6 +252,31 @@ class Items:
         return _Sound(
             lesson.sound, prompt=lesson.prompt, spoken=bool(lesson.told), language=lesson.language, told=lesson.told
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn(Sequence[Item]):
+    """The items of a step, each made when it is asked for: of several processes, each makes its own.
+
+    Attributes:
+        items: All there are.
+        numbers: Of those of the step.
+    """
+
+    items: Items
+    numbers: range
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Drawn": ...
+    def __getitem__(self, index: int | slice) -> "Item | Drawn":
+        if isinstance(index, slice):
+            return Drawn(self.items, self.numbers[index])
+        return self.items[self.numbers[index]]
 
 
 def _broken_off(sound: Samples, rng: np.random.Generator) -> Samples:

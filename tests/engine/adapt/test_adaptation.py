@@ -9,11 +9,12 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)"
 torch.set_num_threads(1)  # tests share the processor
 
 from desktop.assets import DEMO_CLIP  # noqa: E402
-from engine.adapt.adaptation import SILENT, SPOKEN, Adaptation, Order, thinned  # noqa: E402
+from engine.adapt.adaptation import SILENT, SPOKEN, Adaptation, thinned  # noqa: E402
 from engine.adapt.crew import train_together  # noqa: E402
 from engine.adapt.forecast import Plan  # noqa: E402
 from engine.adapt.items import What  # noqa: E402
 from engine.adapt.library import Clip  # noqa: E402
+from engine.adapt.order import Order  # noqa: E402
 from engine.adapt.run import Goal, Watch  # noqa: E402
 from engine.adapt.training import Mixed  # noqa: E402
 from engine.errors import AdaptationError, MediaUnreadable, SettingsError  # noqa: E402
