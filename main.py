@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from desktop import paths
 from desktop.system.log import start_log
+from desktop.terminal import INTERRUPTED
 from desktop.version import VERSION
 from engine.audio import decoder
 from engine.errors import EngineError
@@ -23,7 +24,6 @@ from engine.errors import EngineError
 COMMANDS = ("caption", "transcribe", "devices", "models", "adapt", "sessions", "export", "correct", "doctor")
 WRONG = 2  # the exit code of bad input, as argparse has it
 BROKEN = 1
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 NOBODY_READS = frozenset({errno.EPIPE, errno.EIO})  # the pipe's reader, or the terminal, has gone
 
 _LOG = logging.getLogger("undertext")

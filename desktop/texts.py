@@ -118,9 +118,11 @@ NOBODY_SPOKE = QT_TRANSLATE_NOOP("undertext", "(nobody spoke)")
 CORRECT_TIP = QT_TRANSLATE_NOOP("undertext", "Double-click, or F2, to correct what was heard wrong; Enter saves it.")
 KEEP_SOUND = QT_TRANSLATE_NOOP("undertext", "Keep the sound as well")
 KEEP_SOUND_HELP = QT_TRANSLATE_NOOP(
+    "undertext", "From the next start on. It stays on this computer, and is deleted with its transcript."
+)
+KEEP_SOUND_TIP = QT_TRANSLATE_NOOP(
     "undertext",
-    "From the next start on, unless it is translated. It stays on this computer, beside its transcript, and goes when "
-    "that is deleted. With it, “undertext adapt --corrections” learns from what you correct here: double-click a line.",
+    "“undertext adapt --corrections” learns from it, and from what you correct here. What is translated is not kept.",
 )
 TO_END = QT_TRANSLATE_NOOP("undertext", "To the newest words")
 GAP = QT_TRANSLATE_NOOP("undertext", "{duration_s:.1f} s without captions: {reason}")

@@ -44,7 +44,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--from", dest="transcripts", type=Path, metavar="DIR", help="where 'caption --save' kept these transcripts"
     )
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=_positive, metavar="N", help=f"how long to learn (default: {MINUTES:g})")
+    length.add_argument(
+        "--minutes", type=_positive, default=MINUTES, metavar="N", help=f"how long to learn (default: {MINUTES:g})"
+    )
     length.add_argument("--steps", type=_count, metavar="N", help="how many steps to learn instead")
     parser.add_argument(
         "--keep-going",

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from desktop import paths
-from desktop.terminal.adapt import MINUTES
+from desktop.terminal import INTERRUPTED
 from engine.adapt.adaptation import Adaptation
 from engine.adapt.corrections import RANK
 from engine.adapt.crew import train_together
@@ -28,7 +28,6 @@ from engine.errors import AdaptationError
 from engine.models.store import Store
 from engine.settings import CPU
 
-INTERRUPTED = 130  # 128 + SIGINT
 MADE_UP = 2.0  # times slower than float32, and more: floats that a processor has are no slower
 NAMED = 5  # of the files that were passed over
 QUIET_S = 60.0  # between two lines where nobody watches
@@ -75,13 +74,12 @@ def carry_out(options: argparse.Namespace, root: Path = Path("/")) -> int:
 
 
 def _order(options: argparse.Namespace, root: Path) -> Order:
-    minutes = None if options.steps else options.minutes or MINUTES
     corrections = (options.transcripts or paths.transcripts()) if options.corrections else None
     return Order(
         model=options.model,
         out=options.out,
         home=paths.adaptations(),
-        goal=Goal(options.steps, minutes and 60 * minutes),
+        goal=Goal(options.steps, None if options.steps else 60 * options.minutes),
         audio=tuple(options.audio),
         work=options.keep_going,
         seed=options.seed,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from desktop import paths
+from desktop.terminal import INTERRUPTED
 from desktop.terminal.arguments import declare_work, make_folder, terms
 from desktop.terminal.progress import Meter, view
 from desktop.wiring import Engine
@@ -25,7 +26,6 @@ from engine.transcript.export import FORMATS
 
 NAME = "transcribe"
 HELP = "transcribe whole recordings, as fast as this machine can"
-INTERRUPTED = 130  # 128 + SIGINT
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

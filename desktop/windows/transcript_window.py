@@ -58,6 +58,7 @@ class TranscriptWindow(QWidget):
         self._export = Button(tr(texts.EXPORT), "primary")
         self._to_end = Button(tr(texts.TO_END), picture="chevron")
         self._keep_sound = Switch(tr(texts.KEEP_SOUND), tr(texts.KEEP_SOUND_HELP))
+        self._keep_sound.setToolTip(tr(texts.KEEP_SOUND_TIP))
         self._exporting = Background(self)
         self._connect()
         self._lay_out()
