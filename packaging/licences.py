@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import kept
 from origins import Component, LicenceUnknown
 
 FOLDER = "licences"
-_COMMON = Path("/usr/share/common-licenses")
-# What packages that come without a text of their own name; Debian has the texts.
+# What packages that come without a text of their own name.
 _KNOWN = {
     "Apache": "Apache-2.0", "GPL-2": "GPL-2", "GPL-3": "GPL-3", "LGPL-2.0": "LGPL-2", "LGPL-2.1": "LGPL-2.1",
     "LGPL-3": "LGPL-3",
@@ -71,13 +71,13 @@ def _text(one: Component) -> str:
 def _parts(one: Component) -> Iterator[str]:
     found = [path for path in one.texts if path.is_file()]
     if one.texts and not found:
-        raise LicenceUnknown(f"{one.texts[0]} is missing: install {one.texts[0].parent.name}")
+        raise LicenceUnknown(f"{one.texts[0]} is missing, the licence of {one.name}")
     for path in found:
         yield path.read_text(encoding="utf-8", errors="replace")
     if found:
         return
     for name, common in _KNOWN.items():
         if name in one.licence.replace("LGPL-3.0", "LGPL-3").replace("GPL-3.0", "GPL-3"):
-            yield (_COMMON / common).read_text(encoding="utf-8")
+            yield (kept.COMMON / f"{common}.txt").read_text(encoding="utf-8")
     if one.licence.startswith("MIT"):
         yield _MIT

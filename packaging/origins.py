@@ -4,6 +4,7 @@ PyInstaller's tables, which `undertext.spec` writes down, say which file each ca
 """
 
 import csv
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -14,11 +15,13 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 import contents
+import kept
 
 from desktop.version import VERSION
 
 _VENDORED = Path(__file__).with_name("vendored.tsv")
-_CARRIED = (".libs/", "Qt/lib/")  # in these folders wheels carry libraries of others
+# In these folders wheels carry libraries of others.
+_CARRIED = (".libs/", ".dylibs/", "Qt/lib/", "_sounddevice_data/portaudio-binaries/")
 _DOCUMENTED = Path("/usr/share/doc")
 
 
@@ -96,7 +99,7 @@ def _of(origin: Origin) -> Iterator[Component]:
         yield _model(origin.source.parent.name)
     elif owner is not None:
         vendored = [row for row in _vendored() if fnmatchcase(origin.place, row["place"])]
-        if not vendored and any(folder in origin.place for folder in _CARRIED) and ".so" in origin.place:
+        if not vendored and any(folder in origin.place for folder in _CARRIED) and origin.kind == "BINARY":
             raise LicenceUnknown(f"{origin.place} has no line in {_VENDORED.name}")
         for row in vendored:
             yield _carried(row, owner)
@@ -171,7 +174,13 @@ def _texts(told: str, owner: Distribution) -> list[Path]:
         case file if "/" in file:
             return [_VENDORED.parent / file]
         case package:
-            return [_DOCUMENTED / package / "copyright"]
+            return [_documented(package)]
+
+
+def _documented(package: str) -> Path:
+    """Return the file with the licences of one of Debian's packages: its own where it is, or the one kept here."""
+    own = _DOCUMENTED / package / "copyright"
+    return own if own.is_file() else kept.DEBIAN / f"{package}.txt"
 
 
 def _ours() -> Component:
@@ -192,6 +201,8 @@ def _python() -> Component:
 @cache
 def _debian_package(source: Path) -> tuple[str, str]:
     """Return name and version of the Debian package that a file is of."""
+    if shutil.which("dpkg-query") is None:
+        raise LicenceUnknown(f"{source} is of no Python package, nor of a Python that brings its own libraries")
     real = source.resolve()
     for path in (real, Path("/", *real.parts[2:]) if real.parts[1] == "usr" else Path("/usr") / real.relative_to("/")):
         told = subprocess.run(["dpkg-query", "-S", str(path)], capture_output=True, text=True, check=False)
