@@ -10,7 +10,7 @@ import main
 from desktop.version import VERSION
 from tests.packaging.parts import LINUX, part
 
-packages = part("packages")
+packages = part("packages", LINUX)
 EPOCH_S = 1_700_000_000
 
 
