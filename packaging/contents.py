@@ -3,6 +3,7 @@
 A rule that leaves something out says why. A file that no rule names goes in if PyInstaller finds that it is needed.
 """
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -10,8 +11,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = "undertext"
-INSIDE = "_internal"
-"""The folder beside the program in which PyInstaller puts everything else."""
+# On macOS the program and all that it needs are a bundle, whose folders have names of their own.
+IS_BUNDLE = sys.platform == "darwin"
+FROZEN = "Undertext.app" if IS_BUNDLE else PROGRAM
+"""What PyInstaller makes in dist/."""
+INSIDE = "Contents/Frameworks" if IS_BUNDLE else "_internal"
+"""The folder of it in which PyInstaller puts everything but the program."""
+BESIDE = "Contents/Resources" if IS_BUNDLE else "."
+"""The folder of it for what nobody loads: the licences."""
 
 # Modules that PyInstaller would follow an import to.
 LEFT_OUT_MODULES = (
@@ -59,6 +66,8 @@ LEFT_OUT = (
     Rule("libQt6EglF*", "screens without a window system"),
     Rule("PySide6/Qt/lib/libQt6Network.so*", "nothing that is left needs it"),
     Rule("libQt6Network.so*", "nothing that is left needs it"),
+    Rule("PySide6/Qt/lib/QtNetwork.framework/*", "nothing that is left needs it"),
+    Rule("QtNetwork", "nothing that is left needs it"),
     Rule("assets/screenshots/*", "pictures of the README"),
     Rule("assets/models/*/README.md", "the card of a model stands with the licences"),
     Rule("*.dist-info/*", "the licences and the bill of materials tell it, a file each"),
@@ -86,6 +95,7 @@ HOLLOW = {
     "libx264": "encodes video, under the GPL",
     "libx265": "encodes video, under the GPL",
     "libSvtAv1Enc": "encodes video",
+    "libvmaf": "measures how video was encoded",
     "libjack": "a sound server that Undertext does not offer; its own needs are under a copyleft",
 }
 
@@ -105,10 +115,14 @@ def why_left_out(place: str) -> str:
     return next((rule.why for rule in LEFT_OUT if fnmatchcase(place, rule.pattern)), "")
 
 
-def comes_from_the_system(place: str, source: str) -> bool:
-    """Whether a library was taken from the system and should be found there by whoever runs the program."""
+def comes_from_the_system(place: str, source: str, platform: str = sys.platform) -> bool:
+    """Whether a library was taken from the system and should be found there by whoever runs the program.
+
+    Of other systems than Linux PyInstaller leaves out what is theirs by itself.
+    """
     is_of_system = source.startswith(("/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/usr/local/lib/"))
-    return is_of_system and not any(fnmatchcase(place, pattern) for pattern in FROM_THE_SYSTEM)
+    comes_along = any(fnmatchcase(place, pattern) for pattern in FROM_THE_SYSTEM)
+    return platform == "linux" and is_of_system and not comes_along
 
 
 def hollow_name(place: str) -> str:
@@ -117,9 +131,9 @@ def hollow_name(place: str) -> str:
     return next((known for known in HOLLOW if name.startswith((known + "-", known + "."))), "")
 
 
-def is_stripped(place: str) -> bool:
-    """Whether what only debuggers read is taken out of a library."""
-    return any(fnmatchcase(place, pattern) for pattern in STRIPPED)
+def is_stripped(place: str, platform: str = sys.platform) -> bool:
+    """Whether what only debuggers read is taken out of a library: the wheels of other systems come without it."""
+    return platform == "linux" and any(fnmatchcase(place, pattern) for pattern in STRIPPED)
 
 
 def commands() -> list[str]:
