@@ -20,8 +20,8 @@ sys.path.insert(0, str(HERE.parent))
 
 import contents  # noqa: E402
 import freeze  # noqa: E402
-import handed_out  # noqa: E402
 import origins  # noqa: E402
+import release  # noqa: E402
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 # Loaded by name while the program runs, so that no library says that it needs them.
@@ -191,8 +191,8 @@ def main() -> None:
     told = (freeze.FROZEN, options.out, options.version, freeze.committed_s(), options.level)
     ways = {"deb": debian, "tarball": tarball}
     made = [way(*told) for name, way in ways.items() if options.only in {None, name}]
-    for line in handed_out.told(made, options.out):
-        print(line)
+    sums = release.checksums([*made, *release.beside(options.out)], options.out)
+    print(release.told([*made, sums]))
 
 
 if __name__ == "__main__":

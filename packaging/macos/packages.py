@@ -23,8 +23,8 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import freeze  # noqa: E402
-import handed_out  # noqa: E402
 import origins  # noqa: E402
+import release  # noqa: E402
 import signing  # noqa: E402
 from signing import CannotPackage  # noqa: E402
 
@@ -123,8 +123,7 @@ def main() -> int:
     except CannotPackage as wrong:
         print(wrong, file=sys.stderr)
         return WRONG
-    for line in handed_out.told([made], out):
-        print(line)
+    print(release.told([made, release.checksums([made, *release.beside(out)], out)]))
     return 0
 
 

@@ -11,14 +11,14 @@ LINUX = PACKAGING / "linux"
 MACOS = PACKAGING / "macos"
 
 
-def part(name, folder=PACKAGING):
-    """Return a script as a module; those of a system's folder have names that another system's have as well."""
-    for known in (PACKAGING, folder):
-        if str(known) not in sys.path:
-            sys.path.append(str(known))
-    if folder == PACKAGING:
+def part(name, among=None):
+    """Return a script as a module; the folder has to be told of one whose name another system's has as well."""
+    for folder in (PACKAGING, LINUX, MACOS):
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))
+    if among is None:
         return importlib.import_module(name)
-    spec = importlib.util.spec_from_file_location(f"{folder.name}_{name}", folder / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"{among.name}_{name}", among / f"{name}.py")
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -10,7 +10,7 @@ import main
 from desktop.version import VERSION
 from tests.packaging.parts import LINUX, part
 
-packages = part("packages", LINUX)
+packages = part("packages")
 EPOCH_S = 1_700_000_000
 
 

@@ -11,8 +11,7 @@ from PySide6.QtGui import QImage
 from desktop.version import VERSION
 from tests.packaging.parts import LINUX, MACOS, PACKAGING, part
 
-bundle, packages, signing = part("bundle", MACOS), part("packages", MACOS), part("signing", MACOS)
-hollow_dylib = part("hollow_dylib", MACOS)
+bundle, hollow_dylib, packages, signing = part("bundle"), part("hollow_dylib"), part("packages", MACOS), part("signing")
 contents, icns = part("contents"), part("icns")
 KEY = {signing.KEY: "k.p8", signing.KEY_ID: "K1", signing.ISSUER: "I1"}
 CODE = b"\xcf\xfa\xed\xfe"
