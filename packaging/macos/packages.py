@@ -7,6 +7,8 @@ python packaging/macos/packages.py [--out DIR]
     UNDERTEXT_NOTARY_KEY_ID     its id, and
     UNDERTEXT_NOTARY_ISSUER     whose it is
 
+The list of files is of the bundle as it was frozen; signing changes it, and puts the time into it.
+
 Written from Apple's documents; it has not been run on a Mac.
 """
 
@@ -55,7 +57,7 @@ def steps(app: Path, made: Path, known: signing.Credentials) -> Iterator[str]:
     _pack(app, made)
     if known.identity:
         yield f"signing {made.name}"
-        _run(signing.sign(made, known.identity))
+        _run(signing.sign_image(made, known.identity))
     if known.notary:
         yield "waiting for Apple's notary (minutes)"
         accepted(_run(signing.notarise(made, known.notary)))

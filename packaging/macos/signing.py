@@ -52,7 +52,7 @@ def credentials(environment: Mapping[str, str]) -> Credentials:
 
 
 def sign(path: Path, identity: str, *, is_program: bool = False) -> list[str]:
-    """Return the command that signs a library, a framework, the whole bundle or a disk image.
+    """Return the command that signs a library, a framework or the whole bundle.
 
     Args:
         path: What is signed.
@@ -61,6 +61,11 @@ def sign(path: Path, identity: str, *, is_program: bool = False) -> list[str]:
     """
     entitled = ["--entitlements", str(bundle.ENTITLEMENTS)] if is_program else []
     return ["codesign", "--force", "--timestamp", "--options", "runtime", *entitled, "--sign", identity, str(path)]
+
+
+def sign_image(made: Path, identity: str) -> list[str]:
+    """Return the command that signs a disk image."""
+    return ["codesign", "--force", "--timestamp", "--sign", identity, str(made)]
 
 
 def verify(app: Path) -> list[str]:

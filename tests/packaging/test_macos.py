@@ -103,6 +103,12 @@ def test_only_the_program_says_what_it_is_entitled_to(tmp_path):
         assert command[-3:-1] == ["--sign", "Me"]
 
 
+def test_an_image_is_signed_and_is_entitled_to_nothing(tmp_path):
+    command = signing.sign_image(tmp_path / "u.dmg", "Me")
+    assert not {"--entitlements", "--options"} & set(command)
+    assert command[-3:] == ["--sign", "Me", str(tmp_path / "u.dmg")]
+
+
 def test_the_notary_is_told_who_asks_and_waited_for(tmp_path):
     known = signing.credentials({signing.IDENTITY: "Me"} | KEY)
     command = signing.notarise(tmp_path / "u.dmg", known.notary)
