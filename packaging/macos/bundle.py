@@ -19,6 +19,9 @@ def info(version: str) -> dict[str, str | bool]:
         "CFBundleVersion": version,
         "CFBundleDevelopmentRegion": "en",
         "LSApplicationCategoryType": "public.app-category.utilities",
+        # PyInstaller's loader for windows puts every process into the Dock, the decoder of a recording as well. So it
+        # is the one for terminals, of which PyInstaller would say here that it has no windows.
+        "LSBackgroundOnly": False,
         "LSMinimumSystemVersion": LEAST_MACOS,
         "NSHighResolutionCapable": True,
         "NSHumanReadableCopyright": "MIT licence, The Undertext authors",

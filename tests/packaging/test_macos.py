@@ -21,6 +21,7 @@ def test_the_bundle_says_what_macos_asks():
     told = plistlib.loads(plistlib.dumps(bundle.info(VERSION)))
     assert told["CFBundleVersion"] == VERSION
     assert told["NSHighResolutionCapable"] is True
+    assert told["LSBackgroundOnly"] is False
     assert told["LSMinimumSystemVersion"] == "14.0"
     assert told["LSApplicationCategoryType"].startswith("public.app-category.")
 
