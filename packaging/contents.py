@@ -60,6 +60,7 @@ LEFT_OUT = (
     Rule("PySide6/Qt/lib/libQt6Network.so*", "nothing that is left needs it"),
     Rule("libQt6Network.so*", "nothing that is left needs it"),
     Rule("assets/screenshots/*", "pictures of the README"),
+    Rule("assets/icon.ico", "the executable has it inside itself"),
     Rule("assets/models/*/README.md", "the card of a model stands with the licences"),
     Rule("*.dist-info/*", "the licences and the bill of materials tell it, a file each"),
     Rule("numpy/*/tests/*", "numpy's own tests"),
