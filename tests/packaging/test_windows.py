@@ -106,6 +106,13 @@ def test_the_uninstaller_stays_within_its_folder(frozen):
         assert ".." not in path.parts
 
 
+@pytest.mark.parametrize("package", ["colorama", "pefile", "pyaudiowpatch", "pywin32-ctypes"])
+def test_what_only_windows_freezes_with_is_locked(package):
+    lock = (ROOT / "packaging" / "locks" / "freeze.txt").read_text(encoding="utf-8")
+    (line,) = [line for line in lock.splitlines() if line.startswith(f"{package}==")]
+    assert "sys_platform == 'win32'" in line
+
+
 def test_without_nsis_the_mend_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("PROGRAMFILES(X86)", raising=False)

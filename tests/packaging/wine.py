@@ -74,6 +74,7 @@ def new_wine(folder):
     wine, server = (shutil.which(name, path=places) for name in ("wine64", "wineserver"))
     if wine is None or server is None:
         pytest.skip("wine64 is not installed")
+    folder.mkdir(exist_ok=True)
     one = Wine(wine, server, folder)
     one.pretend("win10")
     try:
