@@ -104,9 +104,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=freeze.DIST, help="where it is written (default: dist)")
     parser.add_argument("--version", default=origins.version(), help="of the installer, to try an upgrade")
+    parser.add_argument("--compiler", action="store_true", help="print where NSIS is, and make nothing")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
     try:
+        if options.compiler:
+            print(compiler())
+            return
+        options.out.mkdir(parents=True, exist_ok=True)
         made = installer(freeze.FROZEN, options.out, options.version, freeze.committed_s())
     except NoCompiler as hint:
         sys.exit(str(hint))
