@@ -9,11 +9,12 @@ ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging"
 LINUX = PACKAGING / "linux"
 MACOS = PACKAGING / "macos"
+WINDOWS = PACKAGING / "windows"
 
 
 def part(name, among=None):
     """Return a script as a module; the folder has to be told of one whose name another system's has as well."""
-    for folder in (PACKAGING, LINUX, MACOS):
+    for folder in (PACKAGING, LINUX, MACOS, WINDOWS):
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
     if among is None:
