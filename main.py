@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from desktop import paths
 from desktop.system.log import start_log
@@ -32,16 +32,15 @@ _LOG = logging.getLogger("undertext")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == [decoder.ARGUMENT]:  # a frozen program has no Python to start the decoder with
-        return decoder.main(given[1])
     try:
         _settle_output()
+        if given[:1] == [decoder.ARGUMENT]:  # a frozen program has no Python to start the decoder with
+            return decoder.main(given[1])
         options = _parser().parse_args(given)
         if options.run is not _window:  # the window begins its log itself
             _start_log()
         code = int(options.run(options))
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except EngineError as error:
         _tell(error.sentence)
         return WRONG
@@ -80,10 +79,19 @@ def _window(_options: argparse.Namespace) -> int:
 
 
 def _settle_output() -> None:
-    """Let no letter end the program: other programs read UTF-8, and a terminal shows what it can."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
-        sys.stdout.reconfigure(encoding=encoding, errors="replace")
+    """Let no letter end the program: other programs read UTF-8, and a terminal shows what it can.
+
+    A program of Windows' desktop has neither output nor error stream: what it says there is lost, and nothing breaks.
+    """
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+    for stream, errors in ((sys.stdout, "replace"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=stream.encoding if stream.isatty() else "utf-8", errors=errors)
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123  # no path: it is a name
 
 
 def _start_log() -> None:
@@ -97,7 +105,7 @@ def _start_log() -> None:
 
 def _end(error: Exception) -> int:
     """End quietly when nobody reads any more, and with one sentence when the program is at fault."""
-    if isinstance(error, OSError) and error.errno in NOBODY_READS:
+    if isinstance(error, OSError) and nobody_reads(error):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it ends
         return BROKEN
     # Types and places only: the words of an error may quote what was said.
@@ -108,9 +116,14 @@ def _end(error: Exception) -> int:
     return BROKEN
 
 
+def nobody_reads(error: OSError, platform: str = sys.platform) -> bool:
+    """Whether the reader of a pipe has gone, or the terminal: Windows calls that a wrong argument, of no file."""
+    is_of_windows = platform == "win32" and error.errno == errno.EINVAL and error.filename is None
+    return error.errno in NOBODY_READS or is_of_windows
+
+
 def _tell(sentence: str) -> None:
-    if sys.stderr is not None:
-        sys.stderr.write(f"undertext: {sentence}\n")
+    sys.stderr.write(f"undertext: {sentence}\n")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 A rule that leaves something out says why. A file that no rule names goes in if PyInstaller finds that it is needed.
 """
 
+import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -10,8 +12,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = "undertext"
-INSIDE = "_internal"
-"""The folder beside the program in which PyInstaller puts everything else."""
+# On macOS the program and all that it needs are a bundle, whose folders have names of their own.
+IS_BUNDLE = sys.platform == "darwin"
+FROZEN = "Undertext.app" if IS_BUNDLE else PROGRAM
+"""What PyInstaller makes in dist/."""
+INSIDE = "Contents/Frameworks" if IS_BUNDLE else "_internal"
+"""The folder of it in which PyInstaller puts everything but the program."""
+BESIDE = "Contents/Resources" if IS_BUNDLE else "."
+"""The folder of it for what nobody loads: the licences."""
 
 # Modules that PyInstaller would follow an import to.
 LEFT_OUT_MODULES = (
@@ -40,26 +48,37 @@ class Rule:
     why: str
 
 
+# Between PySide6 and a folder of Qt's, Linux has one more: a `*` stands for it.
 LEFT_OUT = (
-    Rule("PySide6/Qt/plugins/platformthemes/libqgtk3.so", "brings all of GTK for the colours of dialogs"),
-    Rule("PySide6/Qt/plugins/platforms/lib*eglfs*", "screens without a window system"),
-    Rule("PySide6/Qt/plugins/platforms/libqlinuxfb.so", "screens without a window system"),
-    Rule("PySide6/Qt/plugins/platforms/libqvkkhrdisplay.so", "screens without a window system"),
-    Rule("PySide6/Qt/plugins/platforms/libqminimal*", "no screen at all; offscreen is that"),
-    Rule("PySide6/Qt/plugins/platforms/libqvnc.so", "a server of screens"),
-    Rule("PySide6/Qt/plugins/egldeviceintegrations/*", "screens without a window system"),
-    Rule("PySide6/Qt/plugins/generic/*", "devices that window systems read"),
-    Rule("PySide6/Qt/plugins/networkinformation/*", "Undertext asks for no network"),
-    Rule("PySide6/Qt/plugins/tls/*", "Undertext asks Qt for no network"),
-    Rule("PySide6/Qt/plugins/wayland-shell-integration/libivi-shell.so", "the shell of cars"),
-    Rule("PySide6/Qt/plugins/wayland-shell-integration/libfullscreen-shell-v1.so", "the shell of kiosks"),
-    Rule("PySide6/Qt/plugins/imageformats/*", "its icons are SVG and PNG, and PNG is built in"),
-    Rule("PySide6/Qt/translations/*", "of parts of Qt that are not used"),
+    Rule("PySide6/*plugins/platformthemes/libqgtk3.so", "brings all of GTK for the colours of dialogs"),
+    Rule("PySide6/*plugins/platforms/lib*eglfs*", "screens without a window system"),
+    Rule("PySide6/*plugins/platforms/libqlinuxfb.so", "screens without a window system"),
+    Rule("PySide6/*plugins/platforms/libqvkkhrdisplay.so", "screens without a window system"),
+    Rule("PySide6/*plugins/platforms/*qminimal*", "no screen at all; offscreen is that"),
+    Rule("PySide6/*plugins/platforms/qdirect2d.dll", "paints with what Windows has for it; not all of Qt can"),
+    Rule("PySide6/*plugins/platforms/libqvnc.so", "a server of screens"),
+    Rule("PySide6/*plugins/egldeviceintegrations/*", "screens without a window system"),
+    Rule("PySide6/*plugins/generic/*", "devices that window systems read"),
+    Rule("PySide6/*plugins/networkinformation/*", "Undertext asks for no network"),
+    Rule("PySide6/*plugins/tls/*", "Undertext asks Qt for no network"),
+    Rule("PySide6/*plugins/wayland-shell-integration/libivi-shell.so", "the shell of cars"),
+    Rule("PySide6/*plugins/wayland-shell-integration/libfullscreen-shell-v1.so", "the shell of kiosks"),
+    Rule("PySide6/*plugins/imageformats/*", "its icons are SVG and PNG, and PNG is built in"),
+    Rule("PySide6/*translations/*", "of parts of Qt that are not used"),
     Rule("PySide6/Qt/lib/libQt6EglF*", "screens without a window system"),
     Rule("libQt6EglF*", "screens without a window system"),
     Rule("PySide6/Qt/lib/libQt6Network.so*", "nothing that is left needs it"),
     Rule("libQt6Network.so*", "nothing that is left needs it"),
+    Rule("PySide6/Qt/lib/QtNetwork.framework/*", "nothing that is left needs it"),
+    Rule("QtNetwork", "nothing that is left needs it"),
+    Rule("PySide6/Qt6Network.dll", "nothing that is left needs it"),
+    Rule("PySide6/opengl32sw.dll", "OpenGL without a graphics card; windows and captions are painted without either"),
+    Rule("ctranslate2/cudnn64_9.dll", "NVIDIA's, under terms of its own; nothing that is left needs it"),
+    Rule("_sounddevice_data/*-asio.dll", "the way to studio cards, under Steinberg's own terms"),
+    Rule("_sounddevice_data/*32bit*", "for another Windows"),
+    Rule("_sounddevice_data/*arm64*", "for another Windows"),
     Rule("assets/screenshots/*", "pictures of the README"),
+    Rule("assets/icon.ico", "the executable has it inside itself"),
     Rule("assets/models/*/README.md", "the card of a model stands with the licences"),
     Rule("*.dist-info/*", "the licences and the bill of materials tell it, a file each"),
     Rule("numpy/*/tests/*", "numpy's own tests"),
@@ -69,8 +88,8 @@ LEFT_OUT = (
 )  # fmt: skip
 
 KEPT_IN_SPITE = (
-    "PySide6/Qt/plugins/imageformats/*qsvg*",
-    "PySide6/Qt/translations/qtbase_*",
+    "PySide6/*plugins/imageformats/*qsvg*",
+    "PySide6/*translations/qtbase_*",
 )
 
 # Of the system's own libraries these come along: they belong to Python, or are not on every desktop. The others are
@@ -81,17 +100,57 @@ FROM_THE_SYSTEM = (
     "libxcb-render-util.so*", "libxcb-util.so*",
 )  # fmt: skip
 
-# Libraries whose place a hollow one takes (`hollow.py`): they are needed to start, and never called.
+# Of Windows' own libraries these come along: Microsoft lets programs bring them, and not every Windows has them.
+FROM_WINDOWS = ("concrt140*.dll", "msvcp140*.dll", "vcomp140*.dll", "vcruntime140*.dll")
+
+# Libraries whose place a hollow one takes (`hollow.py`, `hollow_dll.py`): they are needed to start, and never called.
 HOLLOW = {
     "libx264": "encodes video, under the GPL",
     "libx265": "encodes video, under the GPL",
     "libSvtAv1Enc": "encodes video",
+    "libvmaf": "judges how good a video looks",
     "libjack": "a sound server that Undertext does not offer; its own needs are under a copyleft",
 }
 
 # Libraries that carry what only debuggers read.
 # libctranslate2 stays as it is: the licence of the oneMKL in it forbids any change.
-STRIPPED = ("libpython*", "ctranslate2/_ext*", "tokenizers/*")
+STRIPPED = ("libpython*.so*", "ctranslate2/_ext*.so", "tokenizers/*.so")
+
+
+@dataclass(frozen=True, slots=True)
+class Executable:
+    """A program in the folder.
+
+    Attributes:
+        name: Of its file.
+        in_terminals: It speaks to the terminal that it was started in.
+        description: What Windows calls it.
+    """
+
+    name: str
+    in_terminals: bool
+    description: str
+
+
+# Windows says of each program whether it belongs into a terminal: one that does would open a black window beside
+# ours, one that does not would print nothing. So there are two, of the same parts. A name without an ending means the
+# one that ends with .com, before the one that ends with .exe: `undertext caption …` is the same line on every system,
+# and what is clicked on opens no terminal. (Microsoft's devenv is such a pair.)
+ON_WINDOWS = (
+    Executable(f"{PROGRAM}.exe", in_terminals=False, description="Undertext"),
+    Executable(f"{PROGRAM}.com", in_terminals=True, description="Undertext in a terminal"),
+)
+ELSEWHERE = (Executable(PROGRAM, in_terminals=True, description="Undertext"),)
+
+
+def executables(platform: str = sys.platform) -> tuple[Executable, ...]:
+    """Return the programs that are made for a system; the window's is the first."""
+    return ON_WINDOWS if platform == "win32" else ELSEWHERE
+
+
+def with_slashes(place: str) -> str:
+    """Return a place as the rules have it, on whatever system PyInstaller has told it."""
+    return place.replace("\\", "/")
 
 
 def why_left_out(place: str) -> str:
@@ -105,10 +164,21 @@ def why_left_out(place: str) -> str:
     return next((rule.why for rule in LEFT_OUT if fnmatchcase(place, rule.pattern)), "")
 
 
-def comes_from_the_system(place: str, source: str) -> bool:
-    """Whether a library was taken from the system and should be found there by whoever runs the program."""
+def comes_from_the_system(place: str, source: str, platform: str = sys.platform) -> bool:
+    """Whether a library was taken from the system and should be found there by whoever runs the program.
+
+    Of other systems than Linux PyInstaller leaves out what is theirs by itself.
+    """
+    if is_of_windows(source):
+        return not any(fnmatchcase(place.lower(), pattern) for pattern in FROM_WINDOWS)
     is_of_system = source.startswith(("/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/usr/local/lib/"))
-    return is_of_system and not any(fnmatchcase(place, pattern) for pattern in FROM_THE_SYSTEM)
+    comes_along = any(fnmatchcase(place, pattern) for pattern in FROM_THE_SYSTEM)
+    return platform == "linux" and is_of_system and not comes_along
+
+
+def is_of_windows(source: str) -> bool:
+    """Whether a file is in Windows' own folder."""
+    return re.match(r"[a-z]:/windows/", with_slashes(source).lower()) is not None
 
 
 def hollow_name(place: str) -> str:
@@ -117,9 +187,9 @@ def hollow_name(place: str) -> str:
     return next((known for known in HOLLOW if name.startswith((known + "-", known + "."))), "")
 
 
-def is_stripped(place: str) -> bool:
-    """Whether what only debuggers read is taken out of a library."""
-    return any(fnmatchcase(place, pattern) for pattern in STRIPPED)
+def is_stripped(place: str, platform: str = sys.platform) -> bool:
+    """Whether what only debuggers read is taken out of a library: the wheels of other systems come without it."""
+    return platform == "linux" and any(fnmatchcase(place, pattern) for pattern in STRIPPED)
 
 
 def commands() -> list[str]:

@@ -1,8 +1,10 @@
 """Freeze Undertext: dist/undertext is then a program that needs no Python. Run `./run freeze`.
 
-Beside it lie its bill of materials, and a list of its files with their checksums: the same source gives the same list.
+On macOS it is dist/Undertext.app. Beside it lie its bill of materials, and a list of its files with their checksums:
+the same source gives the same list, and `./run freeze twice` tells whether it did.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -12,6 +14,7 @@ from hashlib import file_digest
 from pathlib import Path
 
 import contents
+import differences
 import licences
 import origins
 import sizes
@@ -21,28 +24,45 @@ from engine.models.pins import measure
 
 DIST = contents.ROOT / "dist"
 WORK = contents.ROOT / "build" / "freeze"
-FROZEN = DIST / contents.PROGRAM
+FROZEN = DIST / contents.FROZEN
 
 
 class NotAsPublished(Exception):
     """A model that is to come with the program is not the one that the catalog pins."""
 
 
-def main() -> None:
-    """Freeze, and write down what is inside."""
+def main() -> int:
+    """Freeze, once or twice; return 0 unless the second program is another one than the first."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--twice", action="store_true", help="freeze again, and tell which files came out differently")
+    is_twice = parser.parse_args().twice
+    first = frozen().read_text(encoding="utf-8")
+    if not is_twice:
+        return 0
+    found = differences.differences(first, frozen().read_text(encoding="utf-8"))
+    print("\n".join(found) or "frozen twice, every file is the same")
+    return 1 if found else 0
+
+
+def frozen() -> Path:
+    """Freeze, and write down what is inside; return the list of its files."""
     import sbom  # noqa: PLC0415  # its library is in the environment that freezes
 
     models = built_in(CATALOG, ASSETS)
     epoch_s = committed_s()
     _pyinstaller(epoch_s)
     found = origins.components(origins.read(WORK / contents.PROGRAM / "origins.tsv"))
-    licences.write(found, FROZEN / licences.FOLDER, contents.INSIDE)
+    licences.write(found, FROZEN / contents.BESIDE / licences.FOLDER, contents.INSIDE)
+    if contents.IS_BUNDLE:  # PyInstaller has signed it before the licences came
+        subprocess.run(["codesign", "--force", "--sign", "-", str(FROZEN)], check=True)
     stem = f"{contents.PROGRAM}-{origins.version()}-{system()}"
     sbom.write(found, origins.version(), epoch_s, DIST / f"{stem}.cdx.json")
-    (DIST / f"{stem}.files.txt").write_text(listed(FROZEN), encoding="utf-8")
+    files = DIST / f"{stem}.files.txt"
+    files.write_text(listed(FROZEN), encoding="utf-8")
     print(sizes.told(FROZEN))
     print(f"models inside: {', '.join(models) or 'none; assets/models has none that comes with Undertext'}")
     print(FROZEN)
+    return files
 
 
 def built_in(catalog: Mapping[str, Model], folder: Path) -> list[str]:
@@ -105,4 +125,4 @@ def _pyinstaller(epoch_s: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,16 +1,19 @@
 """The licences of everything in the frozen program: a list for people, and every text."""
 
+import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from origins import Component, LicenceUnknown
 
 FOLDER = "licences"
-_COMMON = Path("/usr/share/common-licenses")
-# What packages that come without a text of their own name; Debian has the texts.
+_COMMON = Path(__file__).with_name("texts") / "common"
+_ON_DEBIAN = "/usr/share/common-licenses/"  # where Debian's own copyright files send their readers
+# What packages that come without a text of their own name, and what Debian's copyright files leave out.
 _KNOWN = {
-    "Apache": "Apache-2.0", "GPL-2": "GPL-2", "GPL-3": "GPL-3", "LGPL-2.0": "LGPL-2", "LGPL-2.1": "LGPL-2.1",
-    "LGPL-3": "LGPL-3",
+    "Apache": ("Apache-2.0",), "GPL-2": ("GPL-2",), "GPL-3": ("GPL-3",), "LGPL-2.0": ("LGPL-2",),
+    "LGPL-2.1": ("LGPL-2.1",), "LGPL-3": ("GPL-3", "LGPL-3"),  # which is written as an addition
 }  # fmt: skip
 _MIT = """Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
 documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
@@ -72,12 +75,14 @@ def _parts(one: Component) -> Iterator[str]:
     found = [path for path in one.texts if path.is_file()]
     if one.texts and not found:
         raise LicenceUnknown(f"{one.texts[0]} is missing: install {one.texts[0].parent.name}")
-    for path in found:
-        yield path.read_text(encoding="utf-8", errors="replace")
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in found]
+    yield from texts
+    if found and not any(_ON_DEBIAN in text for text in texts):
+        return
+    named = (files for name, files in _KNOWN.items() if re.search(rf"\b{re.escape(name)}", one.licence))
+    for common in dict.fromkeys(chain.from_iterable(named)):
+        yield (_COMMON / f"{common}.txt").read_text(encoding="utf-8")
     if found:
         return
-    for name, common in _KNOWN.items():
-        if name in one.licence.replace("LGPL-3.0", "LGPL-3").replace("GPL-3.0", "GPL-3"):
-            yield (_COMMON / common).read_text(encoding="utf-8")
     if one.licence.startswith("MIT"):
         yield _MIT

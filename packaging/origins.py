@@ -4,6 +4,8 @@ PyInstaller's tables, which `undertext.spec` writes down, say which file each ca
 """
 
 import csv
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -18,8 +20,12 @@ import contents
 from desktop.version import VERSION
 
 _VENDORED = Path(__file__).with_name("vendored.tsv")
-_CARRIED = (".libs/", "Qt/lib/")  # in these folders wheels carry libraries of others
+# In these folders wheels carry libraries of others.
+_CARRIED = (".libs/", ".dylibs/", "Qt/lib/", "_sounddevice_data/portaudio-binaries/")
+MICROSOFT = "LicenseRef-Microsoft-Visual-C-Runtime"
+_LIBRARY = (".so", ".dll", ".dylib", ".framework/versions/")
 _DOCUMENTED = Path("/usr/share/doc")
+_COPIED = Path(__file__).with_name("texts") / "debian"  # of it, what is needed where there is no Debian
 
 
 class LicenceUnknown(Exception):
@@ -89,14 +95,14 @@ def version() -> str:
 
 def _of(origin: Origin) -> Iterator[Component]:
     carried = contents.hollow_name(origin.place)
-    owner = _owners().get(str(origin.source))
+    owner = _owners().get(os.path.normcase(origin.source))
     if carried:
         yield _ours()
     elif origin.source.is_relative_to(contents.ROOT / "assets" / "models") and len(Path(origin.place).parts) > 3:
         yield _model(origin.source.parent.name)
     elif owner is not None:
         vendored = [row for row in _vendored() if fnmatchcase(origin.place, row["place"])]
-        if not vendored and any(folder in origin.place for folder in _CARRIED) and ".so" in origin.place:
+        if not vendored and _is_carried(origin.place):
             raise LicenceUnknown(f"{origin.place} has no line in {_VENDORED.name}")
         for row in vendored:
             yield _carried(row, owner)
@@ -106,15 +112,22 @@ def _of(origin: Origin) -> Iterator[Component]:
         yield _ours()
     elif origin.source.is_relative_to(sys.base_prefix):
         yield _python()
+    elif contents.is_of_windows(str(origin.source)):
+        yield _of_microsoft()
     else:
         yield _of_debian(origin.source)
+
+
+def _is_carried(place: str) -> bool:
+    """Whether a library stands where wheels carry those of others, and so needs a line in vendored.tsv."""
+    return any(folder in place for folder in _CARRIED) and any(ending in place.lower() for ending in _LIBRARY)
 
 
 @cache
 def _owners() -> dict[str, Distribution]:
     """Return whose each file of this environment is."""
     return {
-        str(found.locate_file(file)): found
+        os.path.normcase(str(found.locate_file(file))): found
         for found in distributions()
         if not found.name.lower().startswith("undertext")
         for file in found.files or ()
@@ -171,7 +184,14 @@ def _texts(told: str, owner: Distribution) -> list[Path]:
         case file if "/" in file:
             return [_VENDORED.parent / file]
         case package:
-            return [_DOCUMENTED / package / "copyright"]
+            return [_debian_text(package)]
+
+
+def _debian_text(package: str) -> Path:
+    """Return what Debian has of a licence: on this machine, or as it was copied for those that are no Debian."""
+    copied = _COPIED / f"{package}.txt"
+    installed = _DOCUMENTED / package / "copyright"
+    return copied if copied.is_file() and not installed.is_file() else installed
 
 
 def _ours() -> Component:
@@ -185,13 +205,25 @@ def _model(name: str) -> Component:
 
 def _python() -> Component:
     release = ".".join(map(str, sys.version_info[:3]))
-    text = Path(sys.base_prefix) / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "LICENSE.txt"
+    base = Path(sys.base_prefix)
+    texts = [
+        base / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "LICENSE.txt",
+        base / "LICENSE.txt",  # on Windows, where it also has those of OpenSSL, libffi and Microsoft's runtime
+    ]
+    text = next((path for path in texts if path.is_file()), texts[0])
     return Component("Python", release, "PSF-2.0", f"pkg:generic/python@{release}", [text])
+
+
+def _of_microsoft() -> Component:
+    text = _VENDORED.parent / "texts" / "microsoft-runtime.txt"
+    return Component("Microsoft Visual C++ runtime", "14", MICROSOFT, "", [text])
 
 
 @cache
 def _debian_package(source: Path) -> tuple[str, str]:
     """Return name and version of the Debian package that a file is of."""
+    if shutil.which("dpkg-query") is None:
+        raise LicenceUnknown(f"{source} is of no Python package, nor of a Python that brings its own libraries")
     real = source.resolve()
     for path in (real, Path("/", *real.parts[2:]) if real.parts[1] == "usr" else Path("/usr") / real.relative_to("/")):
         told = subprocess.run(["dpkg-query", "-S", str(path)], capture_output=True, text=True, check=False)

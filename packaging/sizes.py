@@ -11,13 +11,18 @@ SHOWN_MB = 1.0
 
 
 def by_part(folder: Path) -> Counter[str]:
-    """Return the bytes of each part of a folder: what lies in `_internal` by its first name, links not counted."""
+    """Return the bytes of each part of a folder: what lies inside by its first name, links not counted."""
     parts: Counter[str] = Counter()
     for path in folder.rglob("*"):
         if path.is_file() and not path.is_symlink():
-            names = path.relative_to(folder).parts
-            parts[_part(names[1:] if names[0] == contents.INSIDE else names)] += path.stat().st_size
+            parts[_part(_within(path.relative_to(folder)).parts)] += path.stat().st_size
     return parts
+
+
+def _within(place: Path) -> Path:
+    """Return where a file lies in the folder of its kind."""
+    folders = (contents.INSIDE, contents.BESIDE) if contents.IS_BUNDLE else (contents.INSIDE,)
+    return next((place.relative_to(one) for one in folders if place.is_relative_to(one)), place)
 
 
 def _part(names: tuple[str, ...]) -> str:
@@ -36,4 +41,4 @@ def told(folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    print(told(Path(sys.argv[1]) if len(sys.argv) > 1 else contents.ROOT / "dist" / contents.PROGRAM))
+    print(told(Path(sys.argv[1]) if len(sys.argv) > 1 else contents.ROOT / "dist" / contents.FROZEN))

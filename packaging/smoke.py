@@ -1,5 +1,7 @@
 """Start a frozen program as a stranger's machine would: python packaging/smoke.py PROGRAM [--model FOLDER].
 
+On Windows the program is undertext.com, which has a terminal; the other one beside it is tried as well.
+
 No Python is in its path and no variable in its environment, its home has a name with spaces and letters of other
 alphabets; where Linux lets us, there is no network and the program's folder cannot be written. It must caption the
 built-in clip, say when it is ready, read a media file, paint the overlay, keep a transcript in its home, and log no
@@ -17,7 +19,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ALL_IN_S = 300  # for what takes seconds: the machine may be busy
@@ -68,12 +70,13 @@ class Stranger:
         return done.stdout
 
 
-def environment(home: Path) -> dict[str, str]:
+def environment(home: Path, platform: str = sys.platform) -> dict[str, str]:
     """Return the least environment that a system gives."""
     kept = ("SYSTEMROOT", "WINDIR", "TEMP")  # without them nothing starts on Windows
-    return {"HOME": str(home), "USERPROFILE": str(home), "LANG": "C.UTF-8", "PATH": ""} | {
-        name: os.environ[name] for name in kept if name in os.environ
-    }
+    told = {"HOME": str(home), "USERPROFILE": str(home), "LANG": "C.UTF-8", "PATH": ""}
+    if platform == "win32":  # where a home is what the system knows of its user, whatever a variable says
+        told["UNDERTEXT_HOME"] = str(home / "kept by Undertext")
+    return told | {name: os.environ[name] for name in kept if name in os.environ}
 
 
 def isolation(program: Path) -> list[str]:
@@ -93,6 +96,7 @@ def checks(stranger: Stranger) -> Iterator[str]:
     yield from _captions(stranger)
     yield from _recording(stranger)
     yield from _picture(stranger)
+    yield from _on_the_desktop(stranger)
     yield from _kept(stranger)
 
 
@@ -145,6 +149,14 @@ def _picture(stranger: Stranger) -> Iterator[str]:
     if picture.read_bytes()[:4] != b"\x89PNG":
         raise NotSound("the picture of the overlay is none")
     yield f"a picture of the overlay, {picture.stat().st_size} bytes"
+
+
+def _on_the_desktop(stranger: Stranger) -> Iterator[str]:
+    """Try the other program of Windows, which has no terminal, as far as that can be done without its window."""
+    window = stranger.program.with_suffix(".exe")
+    if stranger.program.suffix == ".com":
+        replace(stranger, program=window).run("transcribe", str(stranger.home / "a clip ü.ogg"), *stranger.chosen)
+        yield f"a recording, by {window.name} too"
 
 
 def _kept(stranger: Stranger) -> Iterator[str]:

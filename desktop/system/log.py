@@ -2,6 +2,7 @@
 
 import logging
 import os
+from contextlib import suppress
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -20,6 +21,11 @@ def start_log(folder: Path) -> None:
 
 
 class _PrivateFile(RotatingFileHandler):
+    def rotate(self, source: str, dest: str) -> None:
+        """Turn over; Windows does not while another Undertext writes there too, and the file goes on as it is."""
+        with suppress(PermissionError):
+            super().rotate(source, dest)
+
     def _open(self) -> TextIOWrapper:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         return os.fdopen(os.open(self.baseFilename, flags, 0o600), "a", encoding=self.encoding)

@@ -10,9 +10,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from hashlib import file_digest, md5
+from hashlib import md5
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +21,7 @@ sys.path.insert(0, str(HERE.parent))
 import contents  # noqa: E402
 import freeze  # noqa: E402
 import origins  # noqa: E402
+import release  # noqa: E402
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 # Loaded by name while the program runs, so that no library says that it needs them.
@@ -144,15 +144,6 @@ def needed(frozen: Path) -> list[str]:
     return sorted({*found, *LOADED_LATER})
 
 
-def checksums(made: list[Path], out: Path) -> Path:
-    """Write SHA256SUMS of what is to be handed out, as sha256sum reads it."""
-    lines = []
-    for path in sorted(made):
-        with path.open("rb") as file:
-            lines.append(f"{file_digest(file, 'sha256').hexdigest()}  {path.name}\n")
-    return _write(out / "SHA256SUMS", "".join(lines))
-
-
 def _copyright() -> str:
     licence = (contents.ROOT / "LICENSE").read_text(encoding="utf-8")
     return f"{licence}\nThe licences of everything that comes with Undertext are in /usr/lib/undertext/licences.\n"
@@ -188,12 +179,6 @@ def _write(path: Path, text: str) -> Path:
     return path
 
 
-def _beside(out: Path) -> Iterator[Path]:
-    """Yield what `freeze.py` has written beside the program."""
-    yield from out.glob(f"undertext-{origins.version()}-{freeze.system()}.*.json")
-    yield from out.glob(f"undertext-{origins.version()}-{freeze.system()}.files.txt")
-
-
 def main() -> None:
     """Make everything."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -206,8 +191,8 @@ def main() -> None:
     told = (freeze.FROZEN, options.out, options.version, freeze.committed_s(), options.level)
     ways = {"deb": debian, "tarball": tarball}
     made = [way(*told) for name, way in ways.items() if options.only in {None, name}]
-    for path in [*made, checksums([*made, *_beside(options.out)], options.out)]:
-        print(f"{path.stat().st_size / 1_000_000:7.1f} MB  {path}")
+    sums = release.checksums([*made, *release.beside(options.out)], options.out)
+    print(release.told([*made, sums]))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,22 @@ contents, freeze, hollow, sizes = part("contents"), part("freeze"), part("hollow
         ("PySide6/Qt/translations/qtbase_de.qm", False),
         ("PySide6/Qt/translations/qt_de.qm", True),
         ("PySide6/Qt/translations/qtdeclarative_de.qm", True),
+        ("PySide6/plugins/platforms/qwindows.dll", False),
+        ("PySide6/plugins/platforms/qoffscreen.dll", False),
+        ("PySide6/plugins/platforms/qminimal.dll", True),
+        ("PySide6/plugins/platforms/qdirect2d.dll", True),
+        ("PySide6/plugins/styles/qmodernwindowsstyle.dll", False),
+        ("PySide6/plugins/imageformats/qsvg.dll", False),
+        ("PySide6/plugins/imageformats/qjpeg.dll", True),
+        ("PySide6/translations/qtbase_de.qm", False),
+        ("PySide6/translations/qt_de.qm", True),
+        ("PySide6/opengl32sw.dll", True),
+        ("_sounddevice_data/portaudio-binaries/libportaudio64bit.dll", False),
+        ("_sounddevice_data/portaudio-binaries/libportaudio64bit-asio.dll", True),
+        ("_sounddevice_data/portaudio-binaries/libportaudio32bit.dll", True),
+        ("ctranslate2/cudnn64_9.dll", True),
+        ("ctranslate2/libiomp5md.dll", False),
+        ("assets/icon.ico", True),
         ("assets/models/tiny.en-live/model.bin", False),
         ("assets/models/tiny.en-live/README.md", True),
         ("assets/screenshots/overlay.png", True),
@@ -46,6 +62,12 @@ def test_a_file_stays_out_for_a_reason(place, stays_out):
         ("libxcb-cursor.so.0", "/lib/x86_64-linux-gnu/libxcb-cursor.so.0", False),
         ("libxcb.so.1", "/lib/x86_64-linux-gnu/libxcb.so.1", True),
         ("av.libs/libavutil.so", "/home/me/venv/lib/python3.11/site-packages/av.libs/libavutil.so", False),
+        ("ucrtbase.dll", r"C:\Windows\System32\ucrtbase.dll", True),
+        ("api-ms-win-crt-math-l1-1-0.dll", r"c:\windows\system32\downlevel\api-ms-win-crt-math-l1-1-0.dll", True),
+        ("MSVCP140.dll", r"C:\WINDOWS\system32\MSVCP140.dll", False),
+        ("VCRUNTIME140_1.dll", r"C:\Windows\system32\VCRUNTIME140_1.dll", False),
+        ("python312.dll", r"C:\Program Files\Python312\python312.dll", False),
+        ("av.libs/avutil.dll", r"D:\a\windows\build\venv\Lib\site-packages\av.libs\avutil.dll", False),
     ],
 )
 def test_of_the_system_comes_along_what_is_not_on_every_desktop(place, source, is_theirs):
@@ -57,6 +79,10 @@ def test_of_the_system_comes_along_what_is_not_on_every_desktop(place, source, i
     [
         ("av.libs/libx264-d6533a8d.so.165", "libx264"),
         ("av.libs/libx265-f5385bb8.so.216", "libx265"),
+        ("av.libs/libx264-165-0f71f37cf3f3ee0e2ecac2b06829e9ff.dll", "libx264"),
+        ("av.libs/libx265-ee9d492f3fb55d0a3b564bb1bf4f6822.dll", "libx265"),
+        ("av.libs/libSvtAv1Enc-7a2b2046575991edd70ef501ca085458.dll", "libSvtAv1Enc"),
+        ("av.libs/avcodec-63-2756d4fffb772585dcdece87427716a4.dll", ""),
         ("libjack.so.0", "libjack"),
         ("libx264utils.so", ""),
         ("av.libs/libavcodec-5e6b81c2.so.62", ""),
@@ -64,6 +90,38 @@ def test_of_the_system_comes_along_what_is_not_on_every_desktop(place, source, i
 )
 def test_encoders_are_hollow_and_decoders_are_not(place, name):
     assert contents.hollow_name(place) == name
+
+
+@pytest.mark.parametrize(
+    ("place", "is_stripped"),
+    [
+        ("libpython3.11.so.1.0", True),
+        ("ctranslate2/_ext.cpython-311-x86_64-linux-gnu.so", True),
+        ("tokenizers/tokenizers.abi3.so", True),
+        ("ctranslate2/_ext.cp312-win_amd64.pyd", False),
+        ("tokenizers/tokenizers.pyd", False),
+        ("ctranslate2.libs/libctranslate2-bc15bf3f.so.4", False),
+    ],
+)
+def test_only_libraries_of_linux_are_stripped(place, is_stripped):
+    assert contents.is_stripped(place) == is_stripped
+
+
+def test_places_of_windows_are_read_as_the_rules_are_written():
+    assert (
+        contents.with_slashes(r"PySide6\plugins\tls\qcertonlybackend.dll") == "PySide6/plugins/tls/qcertonlybackend.dll"
+    )
+
+
+def test_windows_has_a_program_for_its_desktop_and_one_for_its_terminals():
+    window, terminal = contents.executables("win32")
+    assert (window.name, window.in_terminals) == ("undertext.exe", False)
+    assert (terminal.name, terminal.in_terminals) == ("undertext.com", True)
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_elsewhere_one_program_is_both(platform):
+    assert [program.name for program in contents.executables(platform)] == ["undertext"]
 
 
 def test_every_command_is_named_to_the_freezer():

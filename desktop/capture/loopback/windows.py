@@ -5,9 +5,14 @@ Written from documents; it has not been run on Windows (its logic runs in tests,
 While nothing plays, WASAPI delivers nothing: a tap here is always `idle`, so the pause is filled with silence and is no
 stall. The library's list of devices is a snapshot and nothing tells of a new default. But sound that moves to another
 output leaves this one silent, so a tap that has been silent for two seconds is closed and the default asked for anew.
+
+Lists are asked for by the engine, which captures, and by the window, which shows them. PortAudio counts how often it
+was begun, and that for one thread at a time: hence the lock.
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -19,6 +24,7 @@ from engine.errors import DeviceLost, NoInputDevice
 BLOCK_S = 0.02
 SUFFIX = " [Loopback]"
 REFRESH_S = 1.0  # between new lists while there is no device
+ONE_AT_A_TIME = threading.Lock()
 
 
 def wasapi() -> Any:
@@ -75,16 +81,25 @@ class WasapiHost:
 
     def close(self) -> None:
         """Let go of the library."""
-        if self._api is not None:
-            self._api.terminate()
-        self._api, self._device, self._tap, self._refresh_at = None, None, None, 0.0
+        with ONE_AT_A_TIME:
+            self._let_go()
+        self._refresh_at = 0.0
 
     def _find(self) -> None:
-        self.close()
-        self._api = self._new_api()
-        for device, index in outputs(self._api):
-            if device.default if self._device_id is None else device.id == self._device_id:
-                self._device, self._index = device, index
+        with ONE_AT_A_TIME:
+            self._let_go()
+            self._api = self._new_api()
+            found = outputs(self._api)
+        self._device, self._index = next(filter(self._is_meant, found), (None, -1))
+
+    def _is_meant(self, found: tuple[Device, int]) -> bool:
+        device, _ = found
+        return device.default if self._device_id is None else device.id == self._device_id
+
+    def _let_go(self) -> None:
+        if self._api is not None:
+            self._api.terminate()
+        self._api, self._device, self._tap = None, None, None
 
 
 class WasapiTap:
@@ -119,10 +134,11 @@ class WasapiTap:
         )
 
     def close(self) -> None:
-        """End the stream."""
+        """End the stream; that of an output that is gone may refuse to be ended."""
         if not self.closed:
             self.closed = True
-            self._stream.close()
+            with suppress(OSError):
+                self._stream.close()
 
     def _note_sound(self, sound: bytes, _count: int, _time: Any, _flags: int) -> tuple[None, int]:
         self.ring.write(np.frombuffer(sound, np.float32))
@@ -136,26 +152,35 @@ def host(device_id: str | None) -> WasapiHost:
     return WasapiHost(device_id)
 
 
-def devices() -> list[Device]:
-    """Return the outputs whose sound can be captured."""
-    api = wasapi()
+def devices(api: Any = wasapi) -> list[Device]:
+    """Return the outputs whose sound can be captured.
+
+    Args:
+        api: As `WasapiHost` takes it.
+    """
+    with ONE_AT_A_TIME, _ended(api()) as library:
+        return [device for device, _ in outputs(library)]
+
+
+@contextmanager
+def _ended(library: Any) -> Iterator[Any]:
     try:
-        return [device for device, _ in outputs(api)]
+        yield library
     finally:
-        api.terminate()
+        library.terminate()
 
 
 def outputs(api: Any) -> list[tuple[Device, int]]:
     """Return the outputs that can be captured, each with the library's number for it."""
     try:
-        default = api.get_default_wasapi_loopback()["name"]
+        default = api.get_default_wasapi_loopback()["index"]
         found = list(api.get_loopback_device_info_generator())
     except (OSError, LookupError):
         return []  # no WASAPI, or no output
     return [(_device(entry, default), entry["index"]) for entry in found]
 
 
-def _device(entry: dict[str, Any], default: str) -> Device:
+def _device(entry: dict[str, Any], default: int) -> Device:
     name = entry["name"].removesuffix(SUFFIX)
     rate, channels = int(entry["defaultSampleRate"]), entry["maxInputChannels"]
-    return Device(name, name, Kind.SYSTEM, entry["name"] == default, rate, channels)
+    return Device(name, name, Kind.SYSTEM, entry["index"] == default, rate, channels)
