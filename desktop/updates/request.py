@@ -1,7 +1,8 @@
 """Ask a publisher for the newest version: one GET over HTTPS. Besides the model store, the only opener of connections.
 
 It goes to the address that is given and nowhere else: no redirect is followed, no proxy asked, no cookie kept. It
-says nothing of who asks: no version, system, language or number of this copy.
+says nothing of who asks but what no connection hides, the internet address: no version, system, language or number of
+this copy.
 """
 
 import io
