@@ -275,6 +275,17 @@ def test_a_publisher_that_does_not_answer_is_in_the_way_of_nothing(qtbot, make_a
     assert (app.controls.banner_text, app.controls.update_notice.text) == ("", "")
 
 
+def test_the_end_of_the_program_does_not_wait_for_a_publisher(qtbot, make_app, server, tmp_path):
+    server.answer, server.trickles = b"", b""
+    SettingsFile(tmp_path / "settings.json").save(AppSettings(updates=UpdateSettings(look=True)))
+    app = make_app(publisher=server.publisher)
+    qtbot.waitUntil(is_ready(app), timeout=SLOW_MS)
+    assert not app.end()
+    server.closing.set()
+    qtbot.waitUntil(lambda: not app.updates.is_asking, timeout=SLOW_MS)
+    assert app.end()
+
+
 def test_the_engine_is_the_one_that_was_chosen():
     engine = engine_for(AppSettings(engine=EngineChoice(model="base", language="de", device="cpu")))
     assert (engine.model, engine.settings.language, engine.settings.device) == ("base", "de", "cpu")
