@@ -21,7 +21,7 @@ from desktop.version import VERSION
 from engine.audio import decoder
 from engine.errors import EngineError
 
-COMMANDS = ("caption", "transcribe", "devices", "models", "adapt", "sessions", "export", "correct", "doctor")
+COMMANDS = ("caption", "transcribe", "devices", "models", "adapt", "sessions", "export", "correct", "updates", "doctor")
 WRONG = 2  # the exit code of bad input, as argparse has it
 BROKEN = 1
 NOBODY_READS = frozenset({errno.EPIPE, errno.EIO})  # the pipe's reader, or the terminal, has gone

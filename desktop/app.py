@@ -6,6 +6,7 @@ Closing the main window leaves the program in the tray; where there is no tray, 
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -26,7 +27,9 @@ from desktop.system.device_watch import DeviceWatch
 from desktop.system.log import start_log
 from desktop.system.quit_signals import QuitSignals
 from desktop.system.tray import Tray
+from desktop.system.update_watch import UpdateWatch
 from desktop.texts import tr
+from desktop.updates.publisher import PUBLISHER, Publisher
 from desktop.windows.controls import Controls
 from desktop.windows.source_picker import DEMO
 from desktop.windows.theme import Theme, app_icon
@@ -63,7 +66,8 @@ def run() -> int:
     ended = app.end()
     hooks.remove()
     if not ended:
-        # A native decode that is not done would abort the program instead. What was said is on disk.
+        # A native decode that is not done would abort the program instead, and Qt wait for a publisher that does not
+        # answer. What was said is on disk.
         logging.shutdown()
         os._exit(code)
     return code
@@ -76,6 +80,7 @@ class App(QObject):
         qt: Qt's own.
         make_engine: From the settings.
         open_source: From a source's name.
+        publisher: Whom to ask for a newer version, where a person wants it.
 
     Thread: GUI.
     """
@@ -86,6 +91,7 @@ class App(QObject):
         *,
         make_engine: Callable[[AppSettings], Engine] | None = None,
         open_source: Callable[[str], AudioSource] | None = None,
+        publisher: Publisher = PUBLISHER,
     ) -> None:
         super().__init__()
         self._qt = qt
@@ -106,6 +112,7 @@ class App(QObject):
         )
         self.devices = DeviceWatch(devices.list_devices, self)
         self.overlay = Overlay(settings.overlay)
+        self.updates = UpdateWatch(publisher, preferences, self)
         self.controls = Controls(self.session.stats, lambda: models_here(self.engine.store), has_gpu)
         self.transcript = TranscriptWindow(
             lambda: Library(paths.transcripts()).read(self.session.transcript_id or "last")
@@ -155,6 +162,12 @@ class App(QObject):
         preferences.failed.connect(lambda error: controls.show_notice(str(error), error.hint))
         self.devices.changed.connect(controls.show_devices)
 
+        # Newer versions.
+        controls.about.look_switched.connect(lambda on: preferences.look_for_updates(on=on))
+        self.updates.found.connect(controls.update_notice.tell)
+        controls.update_notice.dismissed.connect(self.updates.dismiss)
+        controls.update_notice.page_wanted.connect(self.updates.open_page)
+
         # Windows come and go.
         controls.transcript_wanted.connect(lambda: _bring(transcript))
         overlay.controls_wanted.connect(self._show_controls)
@@ -173,9 +186,10 @@ class App(QObject):
         self.overlay.setVisible(self.preferences.current.overlay.visible)
         _tell_faults(self._loaded, self.controls)
         self.session.prepare()
+        self.updates.begin(time.time())
 
     def end(self) -> bool:
-        """Take the windows away, save the settings, let the engine finish its words; return whether it did in time."""
+        """Take the windows away, save the settings, let the engine finish its words; return whether nothing goes on."""
         self._remember_windows()
         for window in (self.controls, self.transcript, self.overlay, self.tray):
             window.hide()
@@ -185,13 +199,14 @@ class App(QObject):
         ended = self.session.close(_JOIN_S)
         if not ended:
             _LOG.error("the engine did not end within %s s", _JOIN_S)
-        return ended
+        return ended and not self.updates.is_asking
 
     def _show_settings(self) -> None:
         settings = self.preferences.current
         self.controls.show_settings(settings.overlay, settings.source.spec, settings.engine)
         self.tray.show_settings(settings.overlay)
         self.transcript.show_settings(settings.transcripts)
+        self.controls.about.show_settings(settings.updates, can_look=self.updates.can_ask)
 
     def _show_controls(self) -> None:
         _bring(self.controls)

@@ -5,7 +5,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from desktop.settings import AppSettings, EngineChoice, OverlaySettings, WindowSettings
+from desktop.settings import AppSettings, EngineChoice, OverlaySettings, UpdateSettings, WindowSettings
 from desktop.settings_file import SettingsFile
 from engine.errors import SettingsError
 
@@ -71,17 +71,27 @@ class Preferences(QObject):
         """Keep the sound of the sessions to come, or not."""
         self._change(transcripts=replace(self._settings.transcripts, keep_sound=on))
 
+    def look_for_updates(self, *, on: bool) -> None:
+        """Ask for a newer version from the next start on, or not."""
+        self.set_updates(replace(self._settings.updates, look=on))
+
+    def set_updates(self, updates: UpdateSettings) -> None:
+        """Remember what is known of newer versions."""
+        self._change(updates=updates)
+
     def set_window(self, window: WindowSettings) -> None:
         """Remember where the windows stand."""
         self._change(window=window)
 
-    def save(self) -> None:
-        """Save now."""
+    def save(self) -> bool:
+        """Save now; return whether that was possible."""
         self._later.stop()
         try:
             self._file.save(self._settings)
         except SettingsError as error:
             self.failed.emit(error)
+            return False
+        return True
 
     def _change(self, **changes: Any) -> None:
         self._settings = replace(self._settings, **changes)

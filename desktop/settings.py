@@ -137,6 +137,23 @@ class TranscriptSettings(_Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateSettings(_Section):
+    """Whether the publisher is asked for a newer version, and what came of it.
+
+    Attributes:
+        look: Ask once a day. Unless a person switches it on, nobody is asked.
+        asked_at: When somebody was asked last, in seconds since 1970.
+        newest: The version that was answered; empty if none was.
+        dismissed: The version of which the person wants to hear no more.
+    """
+
+    look: bool = False
+    asked_at: int = _between(0, 0, 1 << 40)
+    newest: str = ""
+    dismissed: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppSettings(_Section):
     """All of it."""
 
@@ -145,6 +162,7 @@ class AppSettings(_Section):
     source: SourceSettings = field(default_factory=SourceSettings)
     engine: EngineChoice = field(default_factory=EngineChoice)
     transcripts: TranscriptSettings = field(default_factory=TranscriptSettings)
+    updates: UpdateSettings = field(default_factory=UpdateSettings)
 
 
 def to_json(section: _Section) -> dict[str, Any]:

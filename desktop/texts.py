@@ -95,6 +95,19 @@ SAVE = QT_TRANSLATE_NOOP("undertext", "Save")
 CANCEL = QT_TRANSLATE_NOOP("undertext", "Cancel")
 MODEL_NONE = QT_TRANSLATE_NOOP("undertext", "none yet")
 
+# Newer versions
+ABOUT = QT_TRANSLATE_NOOP("undertext", "About Undertext")
+ABOUT_VERSION = QT_TRANSLATE_NOOP("undertext", "Undertext {version}")
+LOOK_FOR_UPDATES = QT_TRANSLATE_NOOP("undertext", "Look for a newer version once a day")
+LOOK_FOR_UPDATES_TIP = QT_TRANSLATE_NOOP(
+    "undertext",
+    "From the next start on. Whoever publishes it sees your internet address ask, and nothing else of you or of this "
+    "computer. Nothing is fetched.",
+)
+LOOK_FOR_UPDATES_NOT = QT_TRANSLATE_NOOP("undertext", "This Undertext knows no address to ask.")
+UPDATE_FOUND = QT_TRANSLATE_NOOP("undertext", "Undertext {version} is there.")
+UPDATE_PAGE = QT_TRANSLATE_NOOP("undertext", "Get it …")
+
 # When something is missing
 NO_DEVICE = QT_TRANSLATE_NOOP(
     "undertext",

@@ -77,9 +77,9 @@ class Screen:
         self.run("xdotool", *(word for step in steps for word in step.split()))
 
     @contextmanager
-    def child(self, program, *arguments):
-        """Start a Python program on this display; its lines are read by `Child.line`."""
-        command = [sys.executable, "-u", str(program), *map(str, arguments)]
+    def child(self, program, *arguments, before=()):
+        """Start a Python program on this display, by the command `before` it; its lines are read by `Child.line`."""
+        command = [*map(str, before), sys.executable, "-u", str(program), *map(str, arguments)]
         environ = {**self.environ, "PYTHONPATH": str(ROOT)}
         process = subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import srt
 
+from desktop.updates.publisher import PUBLISHER
 from engine.transcript.export import FORMATS
 from engine.whisper.driver import find_driver
 from tests.program import ROOT, Program, committed, cut_demo, is_listening, light_model, read_events
@@ -229,6 +230,7 @@ WRONG = {
     "missing vocabulary": (["caption", "demo", "--vocabulary", "nothing.txt"], "nothing.txt"),
     "vocabulary in no text": (["caption", "demo", "--vocabulary", "assets/icon-64.png"], "not UTF-8"),
     "no GPU": (["caption", "demo", "--device", "cuda"], "cpu"),
+    "nobody to ask for a version": (["updates"], "knows no address to ask"),
     "no GPU to check": (["doctor", "--gpu"], "no graphics card can be used here"),
     "unwritable events": (["caption", "demo", "--events", "/nowhere/e.jsonl"], "/nowhere/e.jsonl"),
     "unwritable folder": (["caption", "demo", "--save", "main.py"], "it is a file"),
@@ -245,6 +247,8 @@ WRONG = {
 def test_bad_input_is_one_sentence_with_its_mend(case, undertext):
     if case.startswith("no GPU") and (driver := find_driver()) and driver.cards:
         pytest.skip("there is a graphics card")
+    if case.startswith("nobody to ask") and PUBLISHER.is_known:
+        pytest.skip("there is a publisher")
     arguments, clue = WRONG[case]
     refused = undertext.run(*arguments, **SILENT)
     assert (refused.returncode, refused.stdout) == (2, "")

@@ -1,5 +1,6 @@
 """What an import costs: the engine brings neither Qt nor torch nor Ray, and `main` brings nothing heavy."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,3 +47,12 @@ def test_a_command_loads_torch_only_where_a_model_is_adapted():
 
 def test_a_command_loads_ray_only_where_a_cluster_is_asked_for():
     assert "ray" not in loaded_by(["desktop.terminal.transcribe"])
+
+
+def test_no_library_reports_how_it_is_used_whatever_the_environment_says():
+    code = "import os, engine.speech.vad; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    environ = {**os.environ, "ORT_DISABLE_TELEMETRY": "0"}
+    fresh = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, env=environ, check=True
+    )
+    assert fresh.stdout == "1\n"

@@ -183,7 +183,7 @@ OWNERS = {
     "tokenizers": ("engine.whisper.tokenizer",),
     "rich": ("desktop.terminal",),
     "urllib.request": ("engine.models.download",),
-    "http": ("engine.models.download",),
+    "http": ("engine.models.download", "desktop.updates.request"),
     "ray": ("engine.recordings.pool",),
     "socket": ("engine.models.download", "engine.recordings.pool"),
     "huggingface_hub": ("engine.models.download",),
@@ -200,6 +200,7 @@ STRANGERS = {
     "desktop": ("main",),
     "desktop.capture": ("PySide6",),
     "desktop.terminal": ("PySide6",),
+    "desktop.updates": ("PySide6",),
 }
 
 

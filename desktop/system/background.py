@@ -1,4 +1,4 @@
-"""Calls that may wait (for a sound server, for a disk), kept away from the GUI thread."""
+"""Calls that may wait (for a sound server, a disk, a publisher), kept away from the GUI thread."""
 
 import logging
 from collections.abc import Callable
@@ -38,12 +38,16 @@ class Background(QObject):
         return True
 
     def _call(self, call: Callable[[], object]) -> None:
+        pool = QThreadPool.globalInstance()
+        pool.releaseThread()  # it waits more than it computes: even on one core, nobody else's call stands behind it
         try:
             self.done.emit(call())
         except EngineError as error:
             self.failed.emit(error)
         except RuntimeError:  # this object is gone: the program is ending
             _LOG.debug("a background call ended after its owner")
+        finally:
+            pool.reserveThread()
 
     def _on_end(self) -> None:
         self._is_busy = False

@@ -14,10 +14,12 @@ from desktop import texts
 from desktop.capture.hosts import Device
 from desktop.settings import EngineChoice, OverlaySettings
 from desktop.texts import tr
+from desktop.windows.about_menu import AboutMenu
 from desktop.windows.model_menu import ModelMenu
 from desktop.windows.session_panel import SessionPanel
 from desktop.windows.source_picker import SourcePicker
 from desktop.windows.theme import app_icon
+from desktop.windows.update_notice import UpdateNotice
 from desktop.windows.widgets import Banner, Button, Paragraph, Switch, label, line
 from engine.records import Caption, Failure, State, StateChange, Stats
 
@@ -41,6 +43,10 @@ class Controls(QWidget):
         stats: The session's newest snapshot.
         models: Names of the models on this machine, and whether each can translate.
         has_gpu: Whether there is a graphics card to choose.
+
+    Attributes:
+        about: The menu of the program itself.
+        update_notice: The line that tells of a newer version.
 
     Thread: GUI.
     """
@@ -66,6 +72,8 @@ class Controls(QWidget):
         self.setObjectName("window")
         self.setWindowTitle(tr(texts.APP_NAME))
         self.setWindowIcon(app_icon())
+        self.about = AboutMenu()
+        self.update_notice = UpdateNotice()
         self._banner = Banner()
         self._model = ModelMenu(models, has_gpu)
         self._picker = SourcePicker()
@@ -144,9 +152,12 @@ class Controls(QWidget):
         layout.addLayout(self._switches())
         layout.addStretch(1)
         layout.addWidget(self._transcript)
+        layout.addWidget(self.update_notice)
         self.setMinimumWidth(_WIDTH)
         # Tab goes from top to bottom, as the eye does.
-        order = (self._model, self._picker, *self._panel.buttons, self._overlay, self._click_through, self._transcript)
+        upper = (self._model, self.about, self._picker, *self._panel.buttons)
+        lower = (self._overlay, self._click_through, self._transcript, *self.update_notice.buttons)
+        order: tuple[QWidget, ...] = (*upper, *lower)
         for before, after in pairwise(order):
             self.setTabOrder(before, after)
         self._no_device.hide()
@@ -159,6 +170,7 @@ class Controls(QWidget):
         head.addWidget(picture)
         head.addWidget(label(tr(texts.APP_NAME), "title"), 1)
         head.addWidget(self._model)
+        head.addWidget(self.about)
         return head
 
     def _source(self) -> QVBoxLayout:

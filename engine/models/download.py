@@ -1,4 +1,4 @@
-"""Fetch one file over HTTPS, going on where an earlier try was cut. The only module that opens a connection.
+"""Fetch one file over HTTPS, going on where an earlier try was cut. The engine's only module that fetches anything.
 
 What was received is written at once, so that even a killed process goes on from its last byte. The server's
 ETag stands beside the partial file: a resume is asked for with If-Range, and any other ETag, range or length

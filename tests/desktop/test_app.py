@@ -6,11 +6,14 @@ from functools import cached_property
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QObject, QUrl, Slot
+from PySide6.QtGui import QDesktopServices
 
 from desktop.app import App, engine_for, source_of
 from desktop.assets import DEMO_CLIP
-from desktop.settings import AppSettings, EngineChoice
+from desktop.settings import AppSettings, EngineChoice, UpdateSettings
 from desktop.settings_file import SettingsFile
+from desktop.updates.publisher import PUBLISHER
 from desktop.wiring import Engine
 from engine.audio.sources import FileSource
 from engine.errors import CudaUnavailable, ModelMissing, NoInputDevice
@@ -21,6 +24,7 @@ from engine.transcript.library import Library
 from engine.units import samples
 from engine.whisper.ladder import GRAPHICS_CARD, PROCESSOR, LadderRecognizer, Lost, Rung
 from engine.whisper.recognizer import Context, FailingRecognizer, ScriptedRecognizer
+from tests.desktop.updates.publishing import PAGE, publishing, tells
 from tests.screen import screen, wait_for
 
 SCRIPT = [Word(f" word{index}", samples(1 + index), samples(1.5 + index), 0.9) for index in range(12)]
@@ -67,8 +71,8 @@ def make_app(qtbot, qapp, tmp_path, monkeypatch):
     monkeypatch.setenv("UNDERTEXT_HOME", str(tmp_path))
     made = []
 
-    def make(engine=ScriptedEngine, open_source=lambda _spec: FileSource(DEMO_CLIP)):
-        app = App(qapp, make_engine=lambda _settings: engine(), open_source=open_source)
+    def make(engine=ScriptedEngine, open_source=lambda _spec: FileSource(DEMO_CLIP), publisher=PUBLISHER):
+        app = App(qapp, make_engine=lambda _settings: engine(), open_source=open_source, publisher=publisher)
         made.append(app)
         app.start()
         return app
@@ -197,6 +201,89 @@ def test_a_hint_shows_where_captions_will_stand_until_they_do(qtbot, make_app):
     assert [line.text for line in app.overlay.captions.shown] == ["Captions appear here"]
     app._on_state_changed(StateChange(State.LISTENING))
     assert app.overlay.captions.shown == ()
+
+
+class Browser(QObject):
+    """Where Qt sends addresses instead of a browser."""
+
+    def __init__(self):
+        super().__init__()
+        self.opened = []
+
+    @Slot(QUrl)
+    def open(self, url):
+        self.opened.append(url.toString())
+
+
+@pytest.fixture
+def browser():
+    made = Browser()
+    QDesktopServices.setUrlHandler("https", made, "open")
+    yield made
+    QDesktopServices.unsetUrlHandler("https")
+
+
+@pytest.fixture
+def server():
+    with publishing() as server:
+        server.answer = tells("9.0")
+        yield server
+
+
+def saved_updates(tmp_path):
+    return SettingsFile(tmp_path / "settings.json").load().settings.updates
+
+
+def test_unless_it_is_switched_on_nobody_is_asked_for_a_newer_version(qtbot, make_app, server, tmp_path):
+    app = make_app(publisher=server.publisher)
+    app.controls.start_wanted.emit("demo")
+    qtbot.waitUntil(lambda: app._state is State.LISTENING, timeout=SLOW_MS)
+    qtbot.waitUntil(is_ready(app), timeout=SLOW_MS)
+    app.end()
+    assert not app.updates.is_asking
+    assert server.asked == []
+    assert saved_updates(tmp_path) == UpdateSettings()
+
+
+def test_once_it_is_switched_on_the_next_start_tells_of_a_newer_version(qtbot, make_app, server, browser, tmp_path):
+    first = make_app(publisher=server.publisher)
+    first.controls.about.look_switched.emit(True)
+    first.end()
+    assert server.asked == []
+    second = make_app(publisher=server.publisher)
+    qtbot.waitUntil(lambda: second.controls.update_notice.text == "Undertext 9.0 is there.", timeout=SLOW_MS)
+    assert browser.opened == []
+    second.controls.update_notice.page_wanted.emit()
+    assert browser.opened == [PAGE]
+    second.end()
+    third = make_app(publisher=server.publisher)
+    assert third.controls.update_notice.text == "Undertext 9.0 is there."
+    assert len(server.asked) == 1
+    third.controls.update_notice.dismissed.emit()
+    third.end()
+    assert make_app(publisher=server.publisher).controls.update_notice.text == ""
+
+
+def test_a_publisher_that_does_not_answer_is_in_the_way_of_nothing(qtbot, make_app, server, tmp_path):
+    server.answer, server.trickles = b"", b""
+    SettingsFile(tmp_path / "settings.json").save(AppSettings(updates=UpdateSettings(look=True)))
+    app = make_app(publisher=server.publisher)
+    app.controls.start_wanted.emit("demo")
+    qtbot.waitUntil(lambda: len(server.asked) == 1, timeout=SLOW_MS)
+    qtbot.waitUntil(lambda: app.transcript._model.rowCount() > 0, timeout=SLOW_MS)
+    qtbot.waitUntil(lambda: not app.updates.is_asking, timeout=SLOW_MS)
+    assert (app.controls.banner_text, app.controls.update_notice.text) == ("", "")
+
+
+def test_the_end_of_the_program_does_not_wait_for_a_publisher(qtbot, make_app, server, tmp_path):
+    server.answer, server.trickles = b"", b""
+    SettingsFile(tmp_path / "settings.json").save(AppSettings(updates=UpdateSettings(look=True)))
+    app = make_app(publisher=server.publisher)
+    qtbot.waitUntil(is_ready(app), timeout=SLOW_MS)
+    assert not app.end()
+    server.closing.set()
+    qtbot.waitUntil(lambda: not app.updates.is_asking, timeout=SLOW_MS)
+    assert app.end()
 
 
 def test_the_engine_is_the_one_that_was_chosen():

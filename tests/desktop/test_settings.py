@@ -14,7 +14,7 @@ from engine.errors import SettingsError
 NAMES = st.text(max_size=3) | st.sampled_from(
     (
         "overlay window source engine places controls x width font_pt hold_s kind visible version model unknown "
-        "task vocabulary"
+        "task vocabulary updates look asked_at newest dismissed"
     ).split()
 )
 JSON = st.recursive(
