@@ -103,7 +103,7 @@ FROM_THE_SYSTEM = (
 # Of Windows' own libraries these come along: Microsoft lets programs bring them, and not every Windows has them.
 FROM_WINDOWS = ("concrt140*.dll", "msvcp140*.dll", "vcomp140*.dll", "vcruntime140*.dll")
 
-# Libraries whose place a hollow one takes (`hollow.py`, `hollow_dll.py`): they are needed to start, and never called.
+# Libraries whose place a hollow one takes (`hollow_so.py` and its like): they are needed to start, and never called.
 HOLLOW = {
     "libx264": "encodes video, under the GPL",
     "libx265": "encodes video, under the GPL",

@@ -1,4 +1,4 @@
-"""What `hollow.py` does for Linux, for the libraries of macOS: one with nothing in it in the place of an encoder.
+"""What `hollow_so.py` does for Linux, for the libraries of macOS: one with nothing in it in the place of an encoder.
 
 Written from documents; the tables that it reads are those of real wheels, it has made no library on a Mac.
 """

@@ -12,7 +12,7 @@ from engine.models.catalog import ASSETS, CATALOG, Model
 from engine.models.pins import measure
 from tests.packaging.parts import PACKAGING, ROOT, part
 
-contents, freeze, hollow, sizes = part("contents"), part("freeze"), part("hollow"), part("sizes")
+contents, freeze, hollow, sizes = part("contents"), part("freeze"), part("hollow_so"), part("sizes")
 
 
 @pytest.mark.parametrize(

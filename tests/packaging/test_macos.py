@@ -55,7 +55,7 @@ def parts_of(container):
 
 
 def test_the_icon_has_a_picture_of_every_size_that_macos_shows(tmp_path):
-    subprocess.run([sys.executable, PACKAGING / "icns.py", tmp_path / "made" / "icon.icns"], check=True)
+    subprocess.run([sys.executable, PACKAGING / "macos" / "icns.py", tmp_path / "made" / "icon.icns"], check=True)
     found = dict(parts_of((tmp_path / "made" / "icon.icns").read_bytes()))
     sizes = {kind: QImage.fromData(data, "PNG").width() for kind, data in found.items()}
     assert sizes == icns.KINDS

@@ -1,4 +1,4 @@
-"""Libraries of Windows with nothing in them, for the same reason as `hollow.py` has.
+"""Libraries of Windows with nothing in them, for the same reason as `hollow_so.py` has.
 
 There is no compiler on Windows that could be counted on, so the library is written as it lies on the disk: a head, one
 function that returns 0, room for what is no function, and the table of the names under which both are found. It has

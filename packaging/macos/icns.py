@@ -1,4 +1,4 @@
-"""The icon as macOS wants it: python packaging/icns.py FILE.icns.
+"""The icon as macOS wants it: python packaging/macos/icns.py FILE.icns.
 
 A container of PNGs, painted from assets/icon.svg where the program is frozen: no picture of it is kept.
 """
@@ -8,9 +8,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from make_icons import ASSETS, paint
 from PySide6.QtCore import QBuffer, QIODevice
 from PySide6.QtSvg import QSvgRenderer
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from make_icons import ASSETS, paint
 
 # What stands in the container: its type, and the edge of its picture in pixels. Two of one edge are the picture of a
 # size, and of half that size on a dense screen. The types for 16 and 32 points on other screens hold no PNG everywhere:
