@@ -16,7 +16,7 @@ from desktop.version import VERSION
 from tests.packaging.parts import ROOT, WINDOWS, part
 from tests.packaging.wine import new_wine
 
-installer, make_icons, version_file = part("installer"), part("make_icons"), part("version_file")
+installer, make_icons, smoke, version_file = map(part, ("installer", "make_icons", "smoke", "version_file"))
 EPOCH_S = 1_700_000_000
 RUNS_ON = {"x86-unicode": 0x14C, "amd64-unicode": 0x8664}  # by the number of a processor in a program's head
 CMD = Path("/usr/lib/x86_64-linux-gnu/wine/x86_64-windows/cmd.exe")  # Wine's own: it runs until its input ends
@@ -111,6 +111,12 @@ def test_what_only_windows_freezes_with_is_locked(package):
     lock = (ROOT / "packaging" / "locks" / "freeze.txt").read_text(encoding="utf-8")
     (line,) = [line for line in lock.splitlines() if line.startswith(f"{package}==")]
     assert "sys_platform == 'win32'" in line
+
+
+def test_what_is_tried_on_windows_keeps_nothing_in_the_home_of_who_tries_it(tmp_path):
+    """Windows tells the folder of its user, whatever a variable says."""
+    assert smoke.environment(tmp_path, "win32")["UNDERTEXT_HOME"].startswith(str(tmp_path))
+    assert "UNDERTEXT_HOME" not in smoke.environment(tmp_path, "linux")
 
 
 def test_without_nsis_the_mend_is_named(monkeypatch, tmp_path):
@@ -266,7 +272,7 @@ def test_nothing_is_touched_while_it_runs(installed, setup, name):
         # With _?= the uninstaller works where it is, and not as a copy that nobody can wait for.
         assert installed.run(installed.home / PLACE / "uninstall.exe", "/S", rf"_?={FOLDER}")[0] == 2
         running.stdin.close()
-        running.stdout.read()
+        running.wait()
     assert installed.files() == before
     assert installed.entry()["DisplayVersion"] == VERSION
 

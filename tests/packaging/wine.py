@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import pytest
 
@@ -22,10 +23,11 @@ class Wine:
 
     def __init__(self, wine, server, folder):
         self._wine, self._server = wine, server
-        # Without a screen, and without the packages that Wine would like to fetch for web pages and .NET.
+        # Without a screen, without the packages that Wine would like to fetch for web pages and .NET, and without
+        # what Wine would put into the menus of this machine.
         kept = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "WAYLAND_DISPLAY"}}
         own = {"WINEPREFIX": str(folder / "prefix"), "HOME": str(folder), "USER": "somebody", "WINEDEBUG": "-all"}
-        self.environ = kept | own | {"WINEDLLOVERRIDES": "mscoree,mshtml="}
+        self.environ = kept | own | {"WINEDLLOVERRIDES": "mscoree,mshtml,winemenubuilder.exe="}
         self._users = folder / "prefix" / "drive_c" / "users"
 
     @property
@@ -36,16 +38,16 @@ class Wine:
         return [self._wine, str(program), *map(str, arguments)]
 
     def run(self, program, *arguments):
-        """Run a program to its end; return its code and what it printed."""
-        done = subprocess.run(
-            self.command(program, *arguments),
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=ALL_IN_S,
-            check=False,
-        )
-        return done.returncode, done.stdout.decode(errors="replace")
+        """Run a program to its end; return its code and what it printed.
+
+        It prints into a file: what Wine starts beside a program would keep a pipe open after its end.
+        """
+        with TemporaryFile() as printed:
+            command = self.command(program, *arguments)
+            streams = {"stdin": subprocess.DEVNULL, "stdout": printed, "stderr": subprocess.STDOUT}
+            code = subprocess.run(command, env=self.environ, timeout=ALL_IN_S, check=False, **streams).returncode
+            printed.seek(0)
+            return code, printed.read().decode(errors="replace")
 
     def settle(self):
         """Wait until no program runs any more, those too that others started."""
