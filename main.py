@@ -19,8 +19,11 @@ from desktop.system.log import start_log
 from desktop.version import VERSION
 from engine.audio import decoder
 from engine.errors import EngineError
+from engine.installing import is_frozen
+from engine.pack import trial
+from engine.pack.installed import PACK
 
-COMMANDS = ("caption", "transcribe", "devices", "models", "adapt", "sessions", "export", "correct", "doctor")
+COMMANDS = ("caption", "transcribe", "devices", "models", "adapt", "sessions", "export", "correct", "gpu", "doctor")
 WRONG = 2  # the exit code of bad input, as argparse has it
 BROKEN = 1
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -34,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == [decoder.ARGUMENT]:  # a frozen program has no Python to start the decoder with
         return decoder.main(given[1])
+    if given[:1] == [trial.ARGUMENT]:
+        return trial.main(given[1])
+    if is_frozen():  # from source torch is a package among others
+        PACK.lies_in(paths.gpu_pack)
     try:
         _settle_output()
         options = _parser().parse_args(given)

@@ -36,7 +36,7 @@ def main() -> None:
     epoch_s = committed_s()
     _pyinstaller(epoch_s)
     found = origins.components(origins.read(WORK / contents.PROGRAM / "origins.tsv"))
-    licences.write(found, FROZEN / licences.FOLDER, contents.INSIDE)
+    licences.write(found, FROZEN / licences.FOLDER, licences.OF_THE_PROGRAM.format(inside=contents.INSIDE))
     stem = f"{contents.PROGRAM}-{origins.version()}-{system()}"
     sbom.write(found, origins.version(), epoch_s, DIST / f"{stem}.cdx.json")
     (DIST / f"{stem}.files.txt").write_text(listed(FROZEN), encoding="utf-8")

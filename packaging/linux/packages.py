@@ -189,9 +189,10 @@ def _write(path: Path, text: str) -> Path:
 
 
 def _beside(out: Path) -> Iterator[Path]:
-    """Yield what `freeze.py` has written beside the program."""
+    """Yield what `freeze.py` has written beside the program, and `gpu_pack.py`."""
     yield from out.glob(f"undertext-{origins.version()}-{freeze.system()}.*.json")
     yield from out.glob(f"undertext-{origins.version()}-{freeze.system()}.files.txt")
+    yield from out.glob(f"undertext-gpu-{origins.version()}-{freeze.system()}.*")
 
 
 def main() -> None:
