@@ -92,6 +92,7 @@ LEFT_OUT_OF_THE_GPU_PACK = (
     Rule("*.lib", "for linkers"),
     Rule("*.pyc", "is made anew"),
     Rule("*/tests/*", "the packages' own tests"),
+    Rule("*/benchmarks/*", "what the packages measure themselves by"),
     Rule("*.dist-info/RECORD", "the manifest of the pack is that"),
     Rule("*.dist-info/INSTALLER", "of the machine that makes the pack"),
     Rule("*.dist-info/REQUESTED", "of the machine that makes the pack"),

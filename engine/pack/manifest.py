@@ -115,7 +115,7 @@ class Manifest:
 
     def written(self) -> bytes:
         """Return its file; the same files in any order give the same bytes."""
-        files = [asdict(file) for file in sorted(self.files, key=lambda file: file.name)]
+        files = [asdict(file) for file in sorted(self.files, key=_name)]
         content = {"format": FORMAT, "made_for": asdict(self.made_for), "torch": self.torch, "cuda": self.cuda}
         return json.dumps(content | {"files": files}, indent=0).encode()
 
@@ -133,7 +133,7 @@ class Manifest:
                     f"the GPU pack is of format {content['format']!s:.9}, and {FORMAT} is known", hint=OTHER
                 )
             program = Program(**{key: str.strip(value) for key, value in content["made_for"].items()})
-            files = tuple(_file(entry) for entry in content["files"])
+            files = tuple(sorted(map(_file, content["files"]), key=_name))
             manifest = cls(program, str.strip(content["torch"]), str.strip(content["cuda"]), files)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise PackRefused("the manifest of the GPU pack is damaged", hint=AGAIN) from error
@@ -150,6 +150,10 @@ def _file(entry: Any) -> File:
     if type(size) is not int or size < 0 or type(runs) is not bool or not _SHA256.fullmatch(sha256):
         raise ValueError(name)
     return File(name, size, sha256, runs)
+
+
+def _name(file: File) -> str:
+    return file.name
 
 
 def is_inside(name: str) -> bool:
