@@ -47,17 +47,28 @@ def main() -> None:
     )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=options.out, prefix=".gpu-pack-") as work:
-        site = Path(work, SITE)
-        bring(site, options.site)
-        found = settle(Path(work))
-        manifest = described(Path(work))
-        made = options.out / f"undertext-gpu-{origins.version()}-{freeze.system()}.zip"
-        pack(Path(work), manifest, made, options.level)
+    made, manifest, found = make(options.out, options.site, options.level)
     _list_materials(found, made)
-    add_checksum(made)
     print(f"torch {manifest.torch}, CUDA {manifest.cuda or 'none'}, {len(manifest.files)} files")
     print(f"{manifest.total / 1e6:7.1f} MB installed\n{made.stat().st_size / 1e6:7.1f} MB  {made}")
+
+
+def make(out: Path, source: Path | None = None, level: int = LEVEL) -> tuple[Path, Manifest, list[origins.Component]]:
+    """Make a pack in a folder, and add it to the checksums there; return it, with what is inside and whose it is.
+
+    Args:
+        out: The folder.
+        source: Where the packages are installed; None lets pip install them.
+        level: Of compression, 0 to 9.
+    """
+    with TemporaryDirectory(dir=out, prefix=".gpu-pack-") as work:
+        bring(Path(work, SITE), source)
+        found = settle(Path(work))
+        manifest = described(Path(work))
+        made = out / f"undertext-gpu-{origins.version()}-{freeze.system()}.zip"
+        pack(Path(work), manifest, made, level)
+    add_checksum(made)
+    return made, manifest, found
 
 
 def wanted() -> list[str]:
