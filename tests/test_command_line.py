@@ -230,6 +230,7 @@ WRONG = {
     "vocabulary in no text": (["caption", "demo", "--vocabulary", "assets/icon-64.png"], "not UTF-8"),
     "no GPU": (["caption", "demo", "--device", "cuda"], "cpu"),
     "no GPU to check": (["doctor", "--gpu"], "no graphics card can be used here"),
+    "GPU pack for a program from source": (["gpu", "install", "pack.zip"], "./run gpu"),
     "unwritable events": (["caption", "demo", "--events", "/nowhere/e.jsonl"], "/nowhere/e.jsonl"),
     "unwritable folder": (["caption", "demo", "--save", "main.py"], "it is a file"),
     "no sound server": (["caption", "system"], "Start PulseAudio"),

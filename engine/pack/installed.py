@@ -34,7 +34,9 @@ class Pack:
             PackRefused: There is one that cannot be used.
             SettingsError: Its place cannot be.
         """
-        if self._folder is not None and find(folder := self._folder()) is not None:
+        if self._folder is None or str((folder := self._folder()) / SITE) in sys.path:
+            return
+        if find(folder) is not None:
             bring(folder)
 
 
@@ -68,10 +70,8 @@ def find(folder: Path, program: Program | None = None) -> Manifest | None:
 
 def bring(folder: Path) -> None:
     """Let Python look into a pack, behind everything that the program brings itself."""
-    site = str(folder / SITE)
-    if site not in sys.path:
-        sys.path.append(site)
-        importlib.invalidate_caches()
+    sys.path.append(str(folder / SITE))
+    importlib.invalidate_caches()
 
 
 def _damaged(folder: Path, reason: str) -> PackRefused:

@@ -24,7 +24,8 @@ PACKAGES = {
     "torch": {
         "torch/__init__.py": "x = 1\n", "torch/version.py": "cuda: Optional[str] = '13.0'\n", "torch/_C.pyi": "",
         "torch/bin/torch_shm_manager": "#!", "torch/bin/protoc": "", "torch/test/test_x.py": "",
-        "torch/include/a.h": "", "torch/lib/libtorch.so": "elf", "torch/lib/libjitbackend_test.so": "elf", "torch/nn/tests/a.py": "",
+        "torch/include/a.h": "", "torch/lib/libtorch.so": "elf", "torch/lib/libjitbackend_test.so": "",
+        "torch/nn/tests/a.py": "",
     },
     "triton": {"triton/__init__.py": "", "triton/backends/nvidia/include/cuda.h": "", "triton/_C/libproton.so": ""},
     "safetensors": {"safetensors/__init__.py": ""},
