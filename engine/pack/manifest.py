@@ -35,7 +35,7 @@ OTHER = "Get the GPU pack that was published with this version of Undertext."
 _SYSTEMS = {"linux": "Linux", "darwin": "macOS", "win32": "Windows"}
 _PROCESSORS = {"amd64": "x86_64", "arm64": "aarch64"}  # two names of one thing
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_NOT_IN_NAMES = re.compile(r'[\x00-\x1f\\:*?"<>|]')  # what some system takes for more than a letter
+_NOT_IN_NAMES = re.compile(r'[\x00-\x1f\ud800-\udfff\\:*?"<>|]')  # no letters, or more than that, on some system
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}  # on Windows
 
 

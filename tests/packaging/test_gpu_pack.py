@@ -208,7 +208,7 @@ def card(tmp_path_factory):
 
 
 @frozen
-@pytest.mark.timeout(PATIENCE_S)
+@pytest.mark.timeout(3 * PATIENCE_S)
 def test_the_frozen_program_takes_a_pack_tells_why_no_gpu_is_used_captions_and_lets_it_go(archive, run, card):
     """One test, in this order: a pack takes a minute to come and a second to go."""
     import torch

@@ -88,6 +88,7 @@ def test_a_file_of_nonsense_is_refused_or_harmless(field, value):
         "/etc/passwd", "../x", "site/../../x", "site/..", "site/./x", "site//x", "site/", "site", "x", "other/x", "",
         "C:/x", "site/C:x", "site\\..\\x", "site/x\\..\\..\\y", "site/nul", "site/COM1.txt", "site/x.", "site/x ",
         "site/ ", "site/...", "site/a\0b", "site/a\nb", "SITE/x", "//server/site/x", "site/x:stream", "site/a*",
+        "site/\ud800",
     ],
 )  # fmt: skip
 def test_a_name_that_leads_elsewhere_on_any_system_is_refused(name):
