@@ -1,4 +1,4 @@
-"""How far something is that is counted in bytes: a bar with speed and time left, on a terminal."""
+"""How far something is that is counted in bytes: a bar with speed and time left on a terminal, nothing elsewhere."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +10,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 @contextmanager
 def bar(console: Console) -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar for each name that is reported: its name, the bytes had so far and the bytes in all."""
+    if not console.is_terminal:  # whoever reads a pipe wants what came of it
+        yield lambda _name, _done, _total: None
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with Progress(*columns, TransferSpeedColumn(), TimeRemainingColumn(), console=console) as progress:
         tasks = {}

@@ -81,12 +81,13 @@ def test_a_pack_that_cannot_be_used_is_shown_with_the_reason_and_the_mend(comman
 
 
 @pytest.mark.usefixtures("frozen")
-def test_an_archive_that_is_none_is_refused(command, tmp_path):
+def test_an_archive_that_is_none_is_refused_in_one_sentence(command, tmp_path, capsys):
     with pytest.raises(PackRefused, match="there is no file"):
         command("install", tmp_path / "nothing.zip")
     (tmp_path / "pack.zip").write_text("no archive")
     with pytest.raises(PackRefused, match="no GPU pack"):
         command("install", tmp_path / "pack.zip")
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(
