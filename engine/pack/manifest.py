@@ -28,7 +28,7 @@ NAME = "undertext-gpu.json"
 SITE = "site"
 FORMAT = 1
 TORCH = "2.13.0"  # what the engine is written for and tested with: the extra `gpu` in pyproject.toml
-LARGEST = 1 << 34  # bytes, unpacked; with CUDA it is some 5 GB
+LARGEST = 1 << 34  # bytes, unpacked; without CUDA it is 0.9 GB, and CUDA is several more
 AGAIN = "Fetch the pack again, and install it: undertext gpu install FILE."
 OTHER = "Get the GPU pack that was published with this version of Undertext."
 
