@@ -20,8 +20,13 @@ from desktop.terminal import INTERRUPTED
 from desktop.version import VERSION
 from engine.audio import decoder
 from engine.errors import EngineError
+from engine.installing import is_frozen
+from engine.pack import trial
+from engine.pack.installed import PACK
 
-COMMANDS = ("caption", "transcribe", "devices", "models", "adapt", "sessions", "export", "correct", "updates", "doctor")
+COMMANDS = (
+    "caption", "transcribe", "devices", "models", "adapt", "sessions", "export", "correct", "gpu", "updates", "doctor",
+)  # fmt: skip
 WRONG = 2  # the exit code of bad input, as argparse has it
 BROKEN = 1
 NOBODY_READS = frozenset({errno.EPIPE, errno.EIO})  # the pipe's reader, or the terminal, has gone
@@ -36,6 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _settle_output()
         if given[:1] == [decoder.ARGUMENT]:  # a frozen program has no Python to start the decoder with
             return decoder.main(given[1])
+        if given[:1] == [trial.ARGUMENT]:
+            return trial.main(given[1])
+        if is_frozen():  # from source torch is a package among others
+            PACK.lies_in(paths.gpu_pack)
         options = _parser().parse_args(given)
         if options.run is not _window:  # the window begins its log itself
             _start_log()

@@ -4,6 +4,7 @@
     transcripts/     the journals, and their sound where it is kept
     recordings/      what is finished of whole recordings (see `engine.recordings.ledger`)
     adaptations/     what adaptations hear, and how far they are (see `engine.adapt`)
+    gpu/             the GPU pack of a packaged program (see `engine.pack`)
     logs/
     settings.json
 
@@ -50,6 +51,11 @@ def recordings() -> Path:
 def adaptations() -> Path:
     """Return the folder of what adaptations hear and how far they are; raises as `home`."""
     return _private(home() / "adaptations")
+
+
+def gpu_pack() -> Path:
+    """Return the place of the GPU pack, a folder that need not exist; raises as `home`."""
+    return _private(home() / "gpu") / "pack"
 
 
 def logs() -> Path:

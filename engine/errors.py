@@ -3,7 +3,8 @@
     EngineError
     ├── CaptureError        NoInputDevice · DeviceLost · FormatRefused · MediaUnreadable
     ├── ModelError          ModelMissing · ModelCorrupt · ModelTooLarge · DownloadFailed
-    ├── DeviceError         CudaUnavailable · OutOfMemory · ClusterUnavailable · WorkerLost
+    ├── DeviceError         CudaUnavailable · OutOfMemory · ClusterUnavailable · WorkerLost ·
+    │                       PackRefused
     ├── TranscriptError     JournalCorrupt · DiskFull · SessionUnknown
     ├── AdaptationError
     └── SettingsError
@@ -89,6 +90,10 @@ class ClusterUnavailable(DeviceError):
 
 class WorkerLost(DeviceError):
     """The process that heard a recording ended, and so did the next that tried."""
+
+
+class PackRefused(DeviceError):
+    """A GPU pack is damaged, made for another program, or failed its self-test; or it cannot be kept here."""
 
 
 class TranscriptError(EngineError):

@@ -18,3 +18,10 @@ def mend(verb: str, extra: str) -> str:
     if is_frozen():
         return f"A packaged Undertext cannot take it; run Undertext from its source, after ./run {verb}."
     return f"Install it: ./run {verb}, or pip install 'undertext[{extra}]'."
+
+
+def mend_torch() -> str:
+    """Return the sentence that says how to install a torch that computes on a graphics card."""
+    if is_frozen():
+        return "Install the GPU pack of this version of Undertext: undertext gpu install FILE."
+    return mend("gpu", "gpu")

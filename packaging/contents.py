@@ -5,7 +5,7 @@ A rule that leaves something out says why. A file that no rule names goes in if 
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -23,16 +23,25 @@ BESIDE = "Contents/Resources" if IS_BUNDLE else "."
 
 # Modules that PyInstaller would follow an import to.
 LEFT_OUT_MODULES = (
-    # What computes on graphics cards and what adapts models: for them torch is installed, from source.
+    # What computes on graphics cards comes with the GPU pack (`gpu_pack.py`); models are adapted, and recordings sent
+    # to clusters, from source.
     "torch", "triton", "safetensors", "ray", "engine.adapt", "desktop.terminal.adapting",
     # Imported where somebody asks for what we never ask for: models by the hub's library, converters, highlighted code.
     "huggingface_hub", "yaml", "pygments", "markdown_it",
     # Qt: windows and drawings are all that is used.
     "PySide6.QtNetwork", "PySide6.QtDBus", "PySide6.QtOpenGL",
     # Python's own: for developers, terminals that edit lines, and databases.
-    "tkinter", "unittest", "doctest", "pdb", "pydoc", "pydoc_data", "lib2to3", "curses", "readline", "sqlite3", "dbm",
+    "tkinter", "doctest", "pdb", "pydoc", "pydoc_data", "lib2to3", "curses", "readline", "sqlite3", "dbm",
     "_uuid", "test",
 )  # fmt: skip
+
+# Modules of Python's own that nothing in the program imports, and the GPU pack does: torch when it is imported, of
+# unittest its `mock`. They take 0.3 MB. They were found by importing all of the GPU engine, and hearing with it, in a
+# Python that had no other modules than the frozen program; the self-test of a pack imports all of it again.
+FOR_THE_GPU_PACK = ("cmath", "pickletools", "timeit", "unittest", "unittest.mock")
+
+# Modules that go in as their source: Triton compiles them while the program runs, and reads what it compiles.
+AS_SOURCE = ("engine.whisper.cuda.kernels.attention", "engine.whisper.cuda.kernels.matrices")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,7 @@ class Rule:
     """Files that stay out.
 
     Attributes:
-        pattern: Of their place in the bundle, as the shell has it; `*` crosses folders.
+        pattern: Of their place in the bundle or the pack, as the shell has it; `*` crosses folders.
         why: For people.
     """
 
@@ -92,6 +101,49 @@ KEPT_IN_SPITE = (
     "PySide6/*translations/qtbase_*",
 )
 
+# The same for the GPU pack, whose places begin where Python looks for modules.
+LEFT_OUT_OF_THE_GPU_PACK = (
+    Rule("bin/*", "programs for a command line"),
+    Rule("share/*", "pages for man"),
+    Rule("*.pyi", "types, for developers"),
+    Rule("*.pyx", "source"),
+    Rule("*.a", "for linkers"),
+    Rule("*.lib", "for linkers"),
+    Rule("*.pyc", "is made anew"),
+    Rule("*/tests/*", "the packages' own tests"),
+    Rule("*/benchmarks/*", "what the packages measure themselves by"),
+    Rule("*.dist-info/RECORD", "the manifest of the pack is that"),
+    Rule("*.dist-info/INSTALLER", "of the machine that makes the pack"),
+    Rule("*.dist-info/REQUESTED", "of the machine that makes the pack"),
+    Rule("*.dist-info/direct_url.json", "of the machine that makes the pack"),
+    Rule("*.dist-info/licenses/*", "licences stand in a folder of their own"),
+    Rule("setuptools*", "compiles extensions of torch"),
+    Rule("pkg_resources/*", "comes with setuptools"),
+    Rule("_distutils_hack/*", "comes with setuptools"),
+    Rule("distutils-precedence.pth", "comes with setuptools"),
+    Rule("torch/test/*", "torch's own tests"),
+    Rule("torch/bin/*", "programs, and torch's own tests"),
+    Rule("torch/include/*", "headers"),
+    Rule("torch/share/*", "for CMake"),
+    Rule("torch/lib/*test*", "torch's own tests"),
+    Rule("torch/lib/libbackend_with_compiler.so", "torch's own tests"),
+    Rule("nvidia/*/include/*", "headers"),
+    Rule("triton/FileCheck", "Triton's own tests"),
+    Rule("triton/include/*", "headers"),
+    Rule("triton/plugins/*", "extensions of Triton's compiler, examples"),
+    Rule("triton/instrumentation/*", "Triton's own tests"),
+    Rule("triton/_C/libproton*", "measures kernels"),
+    Rule("triton/backends/amd/include/*", "of another maker's cards"),
+    Rule("triton/backends/amd/lib/*", "of another maker's cards"),
+    Rule("triton/backends/amd/codegen/*", "of another maker's cards"),
+    Rule("triton/backends/nvidia/lib/cupti*", "measures kernels"),
+    Rule("triton/backends/nvidia/bin/cuobjdump", "shows what was compiled"),
+    Rule("triton/backends/nvidia/bin/nvdisasm", "shows what was compiled"),
+)  # fmt: skip
+
+# The rules for the pack, as `why_left_out` takes them; without this program torch does not start.
+OF_THE_GPU_PACK = (LEFT_OUT_OF_THE_GPU_PACK, ("torch/bin/torch_shm_manager*",))
+
 # Of the system's own libraries these come along: they belong to Python, or are not on every desktop. The others are
 # there wherever windows and sound are, and have to fit the system's drivers and settings: packages name them.
 FROM_THE_SYSTEM = (
@@ -114,7 +166,7 @@ HOLLOW = {
 
 # Libraries that carry what only debuggers read.
 # libctranslate2 stays as it is: the licence of the oneMKL in it forbids any change.
-STRIPPED = ("libpython*.so*", "ctranslate2/_ext*.so", "tokenizers/*.so")
+STRIPPED = ("libpython*.so*", "ctranslate2/_ext*.so", "tokenizers/*.so", "triton/_C/libtriton*.so")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,15 +205,17 @@ def with_slashes(place: str) -> str:
     return place.replace("\\", "/")
 
 
-def why_left_out(place: str) -> str:
+def why_left_out(place: str, rules: Sequence[Rule] = LEFT_OUT, kept: Sequence[str] = KEPT_IN_SPITE) -> str:
     """Return why a file stays out; nothing if it goes in.
 
     Args:
-        place: In the bundle, with slashes.
+        place: In the bundle or the pack, with slashes.
+        rules: For what stays out.
+        kept: What goes in in spite of them.
     """
-    if any(fnmatchcase(place, pattern) for pattern in KEPT_IN_SPITE):
+    if any(fnmatchcase(place, pattern) for pattern in kept):
         return ""
-    return next((rule.why for rule in LEFT_OUT if fnmatchcase(place, rule.pattern)), "")
+    return next((rule.why for rule in rules if fnmatchcase(place, rule.pattern)), "")
 
 
 def comes_from_the_system(place: str, source: str, platform: str = sys.platform) -> bool:

@@ -52,7 +52,8 @@ def frozen() -> Path:
     epoch_s = committed_s()
     _pyinstaller(epoch_s)
     found = origins.components(origins.read(WORK / contents.PROGRAM / "origins.tsv"))
-    licences.write(found, FROZEN / contents.BESIDE / licences.FOLDER, contents.INSIDE)
+    head = licences.OF_THE_PROGRAM.format(inside=contents.INSIDE)
+    licences.write(found, FROZEN / contents.BESIDE / licences.FOLDER, head)
     if contents.IS_BUNDLE:  # PyInstaller has signed it before the licences came
         subprocess.run(["codesign", "--force", "--sign", "-", str(FROZEN)], check=True)
     stem = f"{contents.PROGRAM}-{origins.version()}-{system()}"

@@ -28,22 +28,29 @@ WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEM
 COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
 OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
 """
-_HEAD = """Undertext is under the MIT licence. It comes with what others made, each under its own licence; the texts are
+OF_THE_PROGRAM = """\
+Undertext is under the MIT licence. It comes with what others made, each under its own licence; the texts are
 in this folder. What is under the LGPL (Qt, FFmpeg and others) lies in {inside}/ as libraries of its own, as its
 makers published it, and may be replaced by another build of the same version. Their sources are published where the
 projects are, and with the Python packages named here. Nothing in it is under the GPL without an exception that
 allows this.
 
 """
+OF_THE_GPU_PACK = """\
+The GPU pack of Undertext holds what others made, each under its own licence; the texts are in this folder. Files that
+are not used were left out, Python's modules compiled beside their source, and what only debuggers read taken out of
+Triton's library. What is NVIDIA's is as NVIDIA published it, under NVIDIA's terms.
+
+"""
 
 
-def write(components: Iterable[Component], folder: Path, inside: str) -> None:
+def write(components: Iterable[Component], folder: Path, head: str) -> None:
     """Write the list and the texts.
 
     Args:
         components: All of them.
         folder: New.
-        inside: The name of the folder with the libraries.
+        head: What stands above the list.
 
     Raises:
         LicenceUnknown: One has no licence, or no text of it is on this machine.
@@ -56,7 +63,7 @@ def write(components: Iterable[Component], folder: Path, inside: str) -> None:
         named = file_name(one)
         (folder / named).write_text(_text(one), encoding="utf-8")
         rows.append(f"{one.name} {one.version}: {one.licence} ({named})")
-    (folder / "README.txt").write_text(_HEAD.format(inside=inside) + "\n".join(rows) + "\n", encoding="utf-8")
+    (folder / "README.txt").write_text(head + "\n".join(rows) + "\n", encoding="utf-8")
 
 
 def file_name(one: Component) -> str:

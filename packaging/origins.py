@@ -107,7 +107,7 @@ def _of(origin: Origin) -> Iterator[Component]:
         for row in vendored:
             yield _carried(row, owner)
         if not any(folder in origin.place for folder in _CARRIED):
-            yield _published(owner)
+            yield published(owner)
     elif origin.source.is_relative_to(contents.ROOT):
         yield _ours()
     elif origin.source.is_relative_to(sys.base_prefix):
@@ -141,7 +141,8 @@ _SPDX = {
 }  # fmt: skip
 
 
-def _published(package: Distribution) -> Component:
+def published(package: Distribution) -> Component:
+    """Return what the metadata of a Python package say of it."""
     told = package.metadata
     said = told.get("License-Expression") or _classified(package) or told.get("License") or ""
     files = [Path(str(package.locate_file(file))) for file in package.files or ()]
@@ -180,7 +181,7 @@ def _texts(told: str, owner: Distribution) -> list[Path]:
         case "-":
             return []
         case "wheel":
-            return _published(owner).texts
+            return published(owner).texts
         case file if "/" in file:
             return [_VENDORED.parent / file]
         case package:

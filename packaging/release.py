@@ -22,10 +22,11 @@ def checksums(made: Iterable[Path], out: Path) -> Path:
 
 
 def beside(out: Path) -> Iterator[Path]:
-    """Yield the bill of materials and the list of files of the program that was frozen on this system."""
-    stem = f"undertext-{origins.version()}-{freeze.system()}"
-    yield from out.glob(f"{stem}.*.json")
-    yield from out.glob(f"{stem}.files.txt")
+    """Yield what `freeze.py` has written beside the program of this system, and the GPU pack that fits it."""
+    end = f"{origins.version()}-{freeze.system()}"
+    yield from out.glob(f"undertext-{end}.*.json")
+    yield from out.glob(f"undertext-{end}.files.txt")
+    yield from out.glob(f"undertext-gpu-{end}.*")
 
 
 def told(made: Iterable[Path]) -> str:

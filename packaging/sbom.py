@@ -1,4 +1,4 @@
-"""The bill of materials of the frozen program, as CycloneDX has it."""
+"""The bill of materials of the frozen program or the GPU pack, as CycloneDX has it."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from origins import Component
 from packageurl import PackageURL
 
 
-def write(components: Iterable[Component], version: str, epoch_s: int, path: Path) -> None:
+def write(components: Iterable[Component], version: str, epoch_s: int, path: Path, name: str = "Undertext") -> None:
     """Write it; the same components give the same bytes.
 
     Args:
@@ -25,11 +25,12 @@ def write(components: Iterable[Component], version: str, epoch_s: int, path: Pat
         version: Of Undertext.
         epoch_s: When the source was committed.
         path: The file.
+        name: Of what is made of them.
 
     Raises:
         ValueError: The file would be no valid CycloneDX 1.6.
     """
-    whole = Listed(name="Undertext", version=version, type=ComponentType.APPLICATION, bom_ref="undertext")
+    whole = Listed(name=name, version=version, type=ComponentType.APPLICATION, bom_ref="undertext")
     bom = Bom(components=[_listed(one) for one in components if one.name != "Undertext"])
     bom.metadata.component = whole
     bom.metadata.timestamp = datetime.fromtimestamp(epoch_s, UTC)

@@ -232,6 +232,7 @@ WRONG = {
     "no GPU": (["caption", "demo", "--device", "cuda"], "cpu"),
     "nobody to ask for a version": (["updates"], "knows no address to ask"),
     "no GPU to check": (["doctor", "--gpu"], "no graphics card can be used here"),
+    "GPU pack for a program from source": (["gpu", "install", "pack.zip"], "./run gpu"),
     "unwritable events": (["caption", "demo", "--events", "/nowhere/e.jsonl"], "/nowhere/e.jsonl"),
     "unwritable folder": (["caption", "demo", "--save", "main.py"], "it is a file"),
     "no sound server": (["caption", "system"], "Start PulseAudio"),

@@ -126,8 +126,8 @@ def screen() -> Finding:
 def gpu() -> Finding:
     """Whether the graphics card is used; none is needed."""
     driver = find_driver()
-    about = gpu_checkup.about(driver)
     found = find_gpu(driver)
+    about = gpu_checkup.about(driver)  # now that Python finds the torch of a pack
     if isinstance(found, Obstacle):
         broken = driver is not None and bool(driver.problem)
         return Finding(not broken, f"{about}not used: {found.sentence}", found.mend)

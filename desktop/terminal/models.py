@@ -1,18 +1,15 @@
 """`undertext models`: what models there are, which are here, and how to get, delete and check them."""
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from desktop import paths
+from desktop.terminal.bar import bar
 from desktop.terminal.rows import print_rows
 from engine.errors import ModelCorrupt, ModelError, ModelMissing
 from engine.models.catalog import CATALOG, Model
 from engine.models.checks import Trust
-from engine.models.download import Progress as Report
 from engine.models.installed import InstalledModel
 from engine.models.store import Copy, Store
 
@@ -78,7 +75,7 @@ def _row(model: Model, copies: list[Copy], promise: Trust) -> tuple[str, ...]:
 def _get(store: Store, name: str, console: Console, *, whole: bool) -> int:
     installed = _here(store, name)
     if installed is None or (whole and not any(copy.place for copy in store.copies(name))):
-        with _bar(console) as report:
+        with bar(console) as report:
             installed = store.download(name, report, whole=whole)
     console.print(f"{name} is ready: {_TRUST[installed.trust]}, in {installed.path}", soft_wrap=True, highlight=False)
     return 0
@@ -91,20 +88,6 @@ def _here(store: Store, name: str) -> InstalledModel | None:
     except (ModelMissing, ModelCorrupt):  # fetching says what is wrong with a name, and mends what is damaged
         return None
     return None if found.trust is Trust.UNKNOWN else found
-
-
-@contextmanager
-def _bar(console: Console) -> Iterator[Report]:
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, TransferSpeedColumn(), TimeRemainingColumn(), console=console) as progress:
-        tasks = {}
-
-        def report(file: str, done: int, total: int) -> None:
-            if file not in tasks:
-                tasks[file] = progress.add_task(file)
-            progress.update(tasks[file], completed=done, total=total)
-
-        yield report
 
 
 def _check(store: Store, names: list[str], console: Console) -> int:

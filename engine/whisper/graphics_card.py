@@ -10,14 +10,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
-from engine.errors import CudaUnavailable
-from engine.installing import mend
+from engine.errors import CudaUnavailable, EngineError
+from engine.installing import is_frozen, mend_torch
+from engine.pack.installed import PACK, Pack
 from engine.settings import EngineSettings
 from engine.whisper.batch import BatchRecognizer
 from engine.whisper.driver import Driver
 from engine.whisper.ladder import GRAPHICS_CARD, LOST, Lost
 from engine.whisper.recognizer import Context, Recognizer
 from engine.whisper.selftest import Clip
+
+_OTHER_BUILD = "Install a build of PyTorch for CUDA and this card: pytorch.org tells which."
 
 _LOG = logging.getLogger(__name__)
 
@@ -103,14 +106,15 @@ class Gpu(Protocol):
         ...
 
 
-def find_gpu(driver: Driver | None, lost: Lost = LOST) -> Gpu | Obstacle:
+def find_gpu(driver: Driver | None, lost: Lost = LOST, pack: Pack = PACK) -> Gpu | Obstacle:
     """Return the graphics card, or why there is none to compute on. Imports torch only where there is a card.
 
     Args:
         driver: As `find_driver` has it.
         lost: What has failed in this process.
+        pack: Where a packaged program has its torch from.
     """
-    obstacle = _seen(driver) or _lost(lost) or _installed() or _started()
+    obstacle = _seen(driver) or _lost(lost) or _brought(pack) or _installed() or _started()
     if obstacle is not None:
         return obstacle
     from engine.whisper.cuda.loading import graphics_card  # noqa: PLC0415  # imports torch
@@ -150,9 +154,17 @@ def _lost(lost: Lost) -> Obstacle | None:
     return Obstacle(reason, "Start Undertext again to use it.") if reason else None
 
 
+def _brought(pack: Pack) -> Obstacle | None:
+    try:
+        pack.bring()
+    except EngineError as error:
+        return Obstacle(str(error), error.hint)
+    return None
+
+
 def _installed() -> Obstacle | None:
     missing = [name for name in ("torch", "safetensors") if find_spec(name) is None]
-    return Obstacle(f"{' and '.join(missing)} is not installed", mend("gpu", "gpu")) if missing else None
+    return Obstacle(f"{' and '.join(missing)} is not installed", mend_torch()) if missing else None
 
 
 def _started() -> Obstacle | None:
@@ -167,7 +179,7 @@ def _mend(problem: str) -> str:
     if "driver" in problem and "too old" in problem:
         return "Update the NVIDIA driver."
     if "without CUDA" in problem or "no code for this GPU" in problem or "cannot be loaded" in problem:
-        return "Install a build of PyTorch for CUDA and this card: pytorch.org tells which."
+        return mend_torch() if is_frozen() else _OTHER_BUILD
     if "at least" in problem or "capability" in problem:
         return ""
     return "Restart the computer; if that does not help, update the NVIDIA driver."

@@ -39,7 +39,7 @@ def test_it_brings_neither_torch_nor_anything_under_the_gpl():
 
 def test_its_licences_and_its_bill_of_materials_name_the_same():
     named = (FROZEN / contents.BESIDE / "licences" / "README.txt").read_text(encoding="utf-8")
-    (bill,) = Path(DIST).glob("undertext-*.cdx.json")
+    (bill,) = Path(DIST).glob("undertext-[0-9]*.cdx.json")
     listed = json.loads(bill.read_text(encoding="utf-8"))["components"]
     assert listed
     assert [one["name"] for one in listed if f"{one['name']} {one['version']}: " not in named] == []

@@ -21,10 +21,10 @@ def cuda_problem(index: int = 0) -> str:
     """
     try:
         import torch  # noqa: PLC0415  # it may not be there, and takes a second
-    except ImportError:
-        return "PyTorch is not installed"
-    except OSError as error:
-        return f"PyTorch cannot be loaded: {_first_line(error)}"
+    except ModuleNotFoundError as error:
+        return _cannot_be_loaded(error) if error.name != "torch" else "PyTorch is not installed"
+    except (ImportError, OSError) as error:
+        return _cannot_be_loaded(error)
     if torch.version.cuda is None:
         return "this PyTorch was built without CUDA"
     try:
@@ -66,6 +66,10 @@ def driver_problem(said: str) -> str:
     if "no kernel image" in plain:
         return "this PyTorch holds no code for this GPU"
     return f"the GPU does not start: {said}"
+
+
+def _cannot_be_loaded(error: BaseException) -> str:
+    return f"PyTorch cannot be loaded: {_first_line(error)}"
 
 
 def _first_line(error: BaseException) -> str:

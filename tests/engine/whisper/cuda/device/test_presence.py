@@ -35,6 +35,17 @@ def test_without_torch_that_is_the_reason():
     assert said.stdout == "PyTorch is not installed"
 
 
+def test_a_torch_that_lacks_a_module_is_not_said_to_be_missing(tmp_path):
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("import a_module_that_nobody_has")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+    code += "from engine.whisper.cuda.device.presence import cuda_problem; sys.stdout.write(cuda_problem())"
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert said.stdout == "PyTorch cannot be loaded: No module named 'a_module_that_nobody_has'"
+
+
 @pytest.mark.parametrize("capability", [(7, 5), (8, 0), (8, 6), (9, 0), (12, 0)])
 def test_a_chip_of_2018_or_later_is_enough(capability):
     assert chip_problem("Chip", capability) == ""
