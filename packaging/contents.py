@@ -251,8 +251,16 @@ def commands() -> list[str]:
     return [f"desktop.terminal.{path.stem}" for path in sorted((ROOT / "desktop" / "terminal").glob("[!_]*.py"))]
 
 
+SHELF = ROOT / "build" / "shelf"
+"""The store from which a model comes along where none is in the assets (`freeze.py` fills it)."""
+BROUGHT = "assets/models/int8"
+"""Where the frozen program's own store looks for it (`engine.models.store`)."""
+
+
 def assets() -> Iterator[tuple[Path, str]]:
     """Yield the program's own data: file, and folder in the bundle."""
+    for path in sorted(SHELF.glob("int8/*/*")):
+        yield path, f"{BROUGHT}/{path.parent.name}"
     for path in sorted((ROOT / "assets").rglob("*")):
         place = path.relative_to(ROOT).as_posix()
         if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts and not why_left_out(place):

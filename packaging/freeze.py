@@ -21,10 +21,15 @@ import sizes
 
 from engine.models.catalog import ASSETS, CATALOG, Model
 from engine.models.pins import measure
+from engine.models.store import Store
 
 DIST = contents.ROOT / "dist"
 WORK = contents.ROOT / "build" / "freeze"
 FROZEN = DIST / contents.FROZEN
+
+
+MODEL = "tiny.en"
+"""What comes along where no model is in the assets."""
 
 
 class NotAsPublished(Exception):
@@ -48,7 +53,7 @@ def frozen() -> Path:
     """Freeze, and write down what is inside; return the list of its files."""
     import sbom  # noqa: PLC0415  # its library is in the environment that freezes
 
-    models = built_in(CATALOG, ASSETS)
+    models = built_in(CATALOG, ASSETS) or [shelved(MODEL, contents.SHELF)]
     epoch_s = committed_s()
     _pyinstaller(epoch_s)
     found = origins.components(origins.read(WORK / contents.PROGRAM / "origins.tsv"))
@@ -61,7 +66,7 @@ def frozen() -> Path:
     files = DIST / f"{stem}.files.txt"
     files.write_text(listed(FROZEN), encoding="utf-8")
     print(sizes.told(FROZEN))
-    print(f"models inside: {', '.join(models) or 'none; assets/models has none that comes with Undertext'}")
+    print(f"models inside: {', '.join(models)}")
     print(FROZEN)
     return files
 
@@ -84,6 +89,18 @@ def built_in(catalog: Mapping[str, Model], folder: Path) -> list[str]:
     if missing := sorted(name for name, model in catalog.items() if model.is_built_in and name not in there):
         raise NotAsPublished(f"the catalog names {', '.join(missing)}, and {folder} has no such model")
     return there
+
+
+def shelved(name: str, folder: Path) -> str:
+    """Make a published model ready in a new store, every byte of it checked; return its name.
+
+    Raises:
+        ModelMissing: The package that carries it is not installed.
+        ModelCorrupt: It is not what was published.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    Store(folder).find(name)
+    return name
 
 
 def committed_s() -> int:

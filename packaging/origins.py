@@ -98,7 +98,7 @@ def _of(origin: Origin) -> Iterator[Component]:
     owner = _owners().get(os.path.normcase(origin.source))
     if carried:
         yield _ours()
-    elif origin.source.is_relative_to(contents.ROOT / "assets" / "models") and len(Path(origin.place).parts) > 3:
+    elif origin.place.startswith("assets/models/") and origin.place.count("/") > 2:
         yield _model(origin.source.parent.name)
     elif owner is not None:
         vendored = [row for row in _vendored() if fnmatchcase(origin.place, row["place"])]
@@ -201,7 +201,8 @@ def _ours() -> Component:
 
 def _model(name: str) -> Component:
     card = contents.ROOT / "assets" / "models" / name / "README.md"
-    return Component(f"the model {name}", version(), "MIT", "", [card] if card.is_file() else [])
+    text = card if card.is_file() else _VENDORED.parent / "texts" / "openai-whisper.txt"
+    return Component(f"the model {name}", version(), "MIT", "", [text])
 
 
 def _python() -> Component:

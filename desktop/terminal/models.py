@@ -11,6 +11,7 @@ from engine.errors import ModelCorrupt, ModelError, ModelMissing
 from engine.models.catalog import CATALOG, Model
 from engine.models.checks import Trust
 from engine.models.installed import InstalledModel
+from engine.models.places import Place
 from engine.models.store import Copy, Store
 
 NAME = "models"
@@ -74,7 +75,7 @@ def _row(model: Model, copies: list[Copy], promise: Trust) -> tuple[str, ...]:
 
 def _get(store: Store, name: str, console: Console, *, whole: bool) -> int:
     installed = _here(store, name)
-    if installed is None or (whole and not any(copy.place for copy in store.copies(name))):
+    if installed is None or (whole and not any(isinstance(copy.place, Place) for copy in store.copies(name))):
         with bar(console) as report:
             installed = store.download(name, report, whole=whole)
     console.print(f"{name} is ready: {_TRUST[installed.trust]}, in {installed.path}", soft_wrap=True, highlight=False)

@@ -5,9 +5,10 @@
     <folder>/partial/NAME    downloads on their way (see `download`)
     <folder>/recorded.json   what the catalog did not know (see `record`)
 
-A model that comes with Undertext is used where it came. Any other of the catalog is looked for on the shelf, in the
-user's folders, in the hub's cache and in Python packages. Whatever the place, every byte is hashed before it is used; a
-place that fails is told by file name and the next one tried. Only `Store.download` uses the network.
+A model that comes with Undertext is used where it came. Any other of the catalog is looked for on the shelf, on the one
+that a packaged Undertext brings along, in the user's folders, in the hub's cache and in Python packages. Whatever the
+place, every byte is hashed before it is used; a place that fails is told by file name and the next one tried. Only
+`Store.download` uses the network.
 """
 
 import shutil
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from engine.errors import DownloadFailed, ModelCorrupt, ModelError, ModelMissing
 from engine.installing import is_frozen
-from engine.models.catalog import CATALOG, NEEDED, Model, lacking, named
+from engine.models.catalog import ASSETS, CATALOG, NEEDED, Model, lacking, named
 from engine.models.checks import Checked, Trust, checked, measured
 from engine.models.disk import exclusive, new_folder, private_folder, put_folder
 from engine.models.download import Patience, Progress
@@ -28,17 +29,28 @@ from engine.models.places import Place, folder, folder_names, places
 from engine.models.record import Record
 from engine.models.shelf import Shelf
 
+BROUGHT = ASSETS / "int8"
+"""The shelf that a packaged Undertext brings along: published models, made ready beforehand; it is never written."""
+
+_COMES_ALONG = "comes with Undertext"
 _AGAIN = "It comes with Undertext: install Undertext again."
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One copy of a model on this machine, as `Store.copies` lists them; not checked yet."""
+    """One copy of a model on this machine, as `Store.copies` lists them; not checked yet.
+
+    Attributes:
+        model: Of the catalog.
+        label: For people: where it is.
+        bytes: Size of all files.
+        place: Where it is: as it was published, or on a shelf.
+    """
 
     model: str
     label: str
     bytes: int
-    place: Place | None
+    place: Place | Shelf
 
 
 class Store:
@@ -49,6 +61,7 @@ class Store:
         folders: More folders in which models of the user's lie, under their names.
         hub: Where downloads come from.
         catalog: The models one can have.
+        brought: The shelf that came along; need not be there.
     """
 
     def __init__(
@@ -58,12 +71,13 @@ class Store:
         folders: Sequence[Path] = (),
         hub: str = HUB,
         catalog: Mapping[str, Model] = CATALOG,
+        brought: Path = BROUGHT,
     ) -> None:
         self.folder = folder
         self._folders = (folder, *folders)
         self._hub = hub
         self._catalog = catalog
-        self._shelf = Shelf(folder / "int8")
+        self._shelf, self._brought = Shelf(folder / "int8"), Shelf(brought)
         self._record = Record(folder / "recorded.json")
 
     def find(self, wanted: str | Path) -> InstalledModel:
@@ -81,9 +95,9 @@ class Store:
             return self._given(self._directory(wanted))
         model = self._catalog[wanted]
         refused: list[str] = []
-        if self._shelf.has(model.name):
+        for shelf in self._shelves(model):
             try:
-                return self._ready(model)
+                return replace(self._ready(model, shelf), refused=tuple(refused))
             except ModelCorrupt as error:
                 refused.append(error.sentence)
         for place in places(model, self._folders):
@@ -143,9 +157,10 @@ class Store:
             ModelMissing: There is no such model.
         """
         model = named(name, self._catalog)
-        if self._shelf.has(name):
-            ready = self._shelf.folder / name
-            yield Copy(name, f"made ready in {ready}", folder(ready).bytes, None)
+        for shelf in self._shelves(model):
+            ready = shelf.folder / name
+            label = _COMES_ALONG if shelf is self._brought else f"made ready in {ready}"
+            yield Copy(name, label, folder(ready).bytes, shelf)
         for place in places(model, self._folders):
             yield Copy(name, place.label, place.bytes, place)
 
@@ -177,8 +192,8 @@ class Store:
             ModelCorrupt: Names the file that is wrong.
         """
         model = self._catalog[copy.model]
-        if copy.place is None:
-            return self._shelf.take(copy.model, self._record.pins(model))
+        if isinstance(copy.place, Shelf):
+            return copy.place.take(copy.model, self._record.pins(model))
         return self._checked(model, copy.place).trust
 
     def delete(self, name: str) -> None:
@@ -201,9 +216,14 @@ class Store:
         except OSError as error:
             raise _unwritable(self.folder, error) from error
 
-    def _ready(self, model: Model) -> InstalledModel:
-        trust = self._shelf.take(model.name, self._record.pins(model))
-        return installed(self._shelf.folder / model.name, model, trust, "made ready before")
+    def _shelves(self, model: Model) -> list[Shelf]:
+        """Return the shelves on which something stands under a model's name."""
+        return [shelf for shelf in (self._shelf, self._brought) if shelf.has(model.name)]
+
+    def _ready(self, model: Model, shelf: Shelf) -> InstalledModel:
+        trust = shelf.take(model.name, self._record.pins(model))
+        source = _COMES_ALONG if shelf is self._brought else "made ready before"
+        return installed(shelf.folder / model.name, model, trust, source)
 
     def _kept(self, model: Model, place: Place, *, temporary: bool = False) -> InstalledModel:
         """Check a place and make its model ready.
@@ -223,7 +243,7 @@ class Store:
             if directory is None:
                 raise failure from error
             return replace(installed(directory, model, found.trust, source), refused=(failure.sentence,))
-        return replace(self._ready(model), source=source)
+        return replace(self._ready(model, self._shelf), source=source)
 
     def _keep_published(self, model: Model, place: Place) -> None:
         with new_folder(self.folder, model.name) as fresh:

@@ -10,9 +10,12 @@ import pytest
 import main
 from engine.models.catalog import ASSETS, CATALOG, Model
 from engine.models.pins import measure
+from engine.models.store import BROUGHT
+from tests import material
 from tests.packaging.parts import PACKAGING, ROOT, part
 
 contents, freeze, hollow, sizes = part("contents"), part("freeze"), part("hollow_so"), part("sizes")
+origins = part("origins")
 
 
 @pytest.mark.parametrize(
@@ -272,3 +275,19 @@ def test_sizes_count_every_byte_once(tmp_path):
 def test_no_rule_names_what_another_keeps():
     for kept in contents.KEPT_IN_SPITE:
         assert any(fnmatchcase(kept.replace("*", "x"), rule.pattern) for rule in contents.LEFT_OUT)
+
+
+def test_where_no_model_is_in_the_assets_a_published_one_lies_where_the_program_looks_for_it(tmp_path, monkeypatch):
+    material.engine("tiny.en")
+    monkeypatch.setattr(contents, "SHELF", tmp_path)
+    assert freeze.shelved(freeze.MODEL, tmp_path) == "tiny.en"
+    inside = {f"{place}/{path.name}" for path, place in contents.assets() if path.is_relative_to(tmp_path)}
+    at = f"{BROUGHT.relative_to(contents.ROOT).as_posix()}/tiny.en"
+    assert {f"{at}/model.bin", f"{at}/undertext.json"} <= inside
+
+
+def test_a_model_has_its_licence_wherever_it_comes_from():
+    place = f"{contents.BROUGHT}/tiny.en/model.bin"
+    (model,) = origins.components([origins.Origin("DATA", place, contents.SHELF / "int8/tiny.en/model.bin")])
+    assert (model.name, model.licence, model.places) == ("the model tiny.en", "MIT", [place])
+    assert "OpenAI" in model.texts[0].read_text(encoding="utf-8")

@@ -41,7 +41,7 @@ def debian(tmp_path_factory, package):
 @pytest.fixture(scope="module")
 def model(debian):
     """Return the arguments that choose a model; none where one comes with the program."""
-    if list((debian.folder / "usr/lib/undertext/_internal/assets/models").glob("*/model.bin")):
+    if list((debian.folder / "usr/lib/undertext/_internal/assets/models").rglob("model.bin")):
         return []
     shutil.copytree(material.engine("tiny.en").installed.path, debian.folder / "opt" / "model")
     return ["--model", "/opt/model"]

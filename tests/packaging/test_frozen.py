@@ -20,7 +20,7 @@ MB = 1_000_000
 
 
 def has_model():
-    return any((FROZEN / contents.INSIDE / "assets" / "models").glob("*/model.bin"))
+    return any((FROZEN / contents.INSIDE / "assets" / "models").rglob("model.bin"))
 
 
 def test_it_does_what_it_should_where_there_is_nothing_but_it():

@@ -2,6 +2,7 @@ import json
 import os
 import random
 import runpy
+import shutil
 import socket
 import subprocess
 import sys
@@ -156,7 +157,7 @@ class TestPlaces:
         made_up.write(store.folder / NAME, FILES)
         ready = store.find(NAME).path
         before = ready.stat().st_ino
-        copy = next(copy for copy in store.copies(NAME) if copy.place)
+        copy = next(copy for copy in store.copies(NAME) if isinstance(copy.place, places.Place))
         store._kept(made_up.model(FILES, name=NAME), copy.place)
         assert ready.stat().st_ino == before
 
@@ -234,6 +235,39 @@ class TestBuiltIn:
     def test_is_fetched_from_nowhere(self, tmp_path, assets):
         with pytest.raises(DownloadFailed, match="on no hub"):
             self.store(tmp_path, assets).download("made.en-live", lambda *_: None)
+
+
+class TestBrought:
+    """A published model that a packaged Undertext brings along, made ready where it was frozen."""
+
+    @pytest.fixture
+    def brought(self, tmp_path):
+        """Return the shelf, which nobody may write."""
+        builder = shop(tmp_path / "builder", folders=[tmp_path / "published"])
+        made_up.write(tmp_path / "published" / NAME, FILES)
+        shelf = builder.find(NAME).path.parent
+        shutil.rmtree(tmp_path / "published")
+        return shelf
+
+    def test_is_used_where_it_came_and_known_as_published(self, tmp_path, brought):
+        store = shop(tmp_path, brought=brought)
+        found = store.find(NAME)
+        assert (found.path, found.trust, found.source) == (brought / NAME, Trust.PUBLISHED, "comes with Undertext")
+        (copy,) = store.copies(NAME)
+        assert (copy.label, store.check(copy)) == ("comes with Undertext", Trust.PUBLISHED)
+        assert not store.folder.exists()
+
+    def test_damaged_gives_way_to_another_copy_and_is_named(self, tmp_path, brought):
+        (brought / NAME / "model.bin").write_bytes(b"")
+        made_up.write(tmp_path / "mine" / NAME, FILES)
+        found = shop(tmp_path, folders=[tmp_path / "mine"], brought=brought).find(NAME)
+        assert found.path == tmp_path / "store" / "int8" / NAME
+        assert "model.bin" in found.refused[0]
+
+    def test_is_not_deleted(self, tmp_path, brought):
+        with pytest.raises(ModelMissing, match="made no copy"):
+            shop(tmp_path, brought=brought).delete(NAME)
+        assert (brought / NAME / "model.bin").is_file()
 
 
 class TestCorrupt:
@@ -403,7 +437,7 @@ class TestDownload:
         kept = store.folder / NAME
         assert {path.name: path.read_bytes() for path in kept.iterdir()} == FILES
         assert found.path == store.folder / "int8" / NAME
-        assert [copy.place is None for copy in store.copies(NAME)] == [True, False]
+        assert [isinstance(copy.place, places.Place) for copy in store.copies(NAME)] == [False, True]
         assert not (store.folder / "partial" / NAME).exists()
 
     def test_an_interrupted_download_goes_on(self, tmp_path, hub):
