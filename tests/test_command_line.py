@@ -299,6 +299,7 @@ def test_a_reader_who_leaves_early_sees_no_traceback(undertext):
 
 
 def test_ctrl_c_while_starting_is_no_traceback(undertext):
-    code = f"import signal, main; main._parser = lambda: signal.raise_signal({signal.SIGINT}); raise SystemExit(main.main())"
+    interrupt = f"lambda: signal.raise_signal({signal.SIGINT})"
+    code = f"import signal, main; main._parser = {interrupt}; raise SystemExit(main.main())"
     stopped = undertext.run("-c", code, command=(sys.executable,))
     assert (stopped.returncode, stopped.stderr) == (130, "")

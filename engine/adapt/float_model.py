@@ -72,7 +72,7 @@ def find_float_model(wanted: str, store: Store, work: Path) -> FloatModel:
     refused = []
     for copy in store.copies(found.model.name):
         try:
-            if copy.place is not None and _is_float(copy.place):
+            if isinstance(copy.place, Place) and _is_float(copy.place):
                 store.check(copy)
                 path = copy.place.directory or _together(copy.place, work / found.name)
                 return _given(store.find(path))
