@@ -78,7 +78,7 @@ def test_it_reads_a_recording(debian, model):
 
 
 def test_its_window_captions_on_a_screen(debian, model):
-    """The button has the keyboard from the start, so the space bar presses it."""
+    """The button has the keyboard once the model is loaded, so that the space bar presses it."""
     if model:
         pytest.skip("the window takes a model that comes with the program")
     home = debian.home() / ".local/share/undertext"
@@ -96,13 +96,14 @@ def test_its_window_captions_on_a_screen(debian, model):
                     "the window",
                     PATIENCE_S,
                 )
+                log = home / "logs" / "undertext.log"
+                wait_for(lambda: "computing on" in log.read_text(encoding="utf-8"), "the model", PATIENCE_S)
                 shown.mouse(f"windowfocus --sync {window.split()[0]}", "key space")
                 wait_for(lambda: share_of_what_is_kept(home) >= ALIKE, "the words of the clip", PATIENCE_S)
             finally:
                 process.terminate()
         assert process.returncode == 0
-    log = (home / "logs" / "undertext.log").read_text(encoding="utf-8")
-    assert re.findall(r"^.* (?:WARNING|ERROR|CRITICAL) .*$", log, re.MULTILINE) == []
+    assert re.findall(r"^.* (?:WARNING|ERROR|CRITICAL) .*$", log.read_text(encoding="utf-8"), re.MULTILINE) == []
 
 
 def share_of_what_is_kept(home):
