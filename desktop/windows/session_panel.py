@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
 from desktop import texts
@@ -51,6 +51,7 @@ class SessionPanel(QFrame):
     def __init__(self, stats: Callable[[], Stats]) -> None:
         super().__init__()
         self.setProperty("role", "card")
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._stats = stats
         self._lags: deque[float] = deque(maxlen=_DELAY_PULLS)
         self._state = State.IDLE
@@ -96,11 +97,17 @@ class SessionPanel(QFrame):
         self._follow(is_heard=state in {State.LISTENING, State.RECOVERING})
 
     def _keep_focus(self) -> None:
-        """Hand the keyboard from a button that went to the one that came in its place."""
+        """Hand the keyboard from a button that went to the one that came in its place.
+
+        Until there is one the card has it itself: Qt would give it to the button of the models, and whoever presses the
+        space bar while the model is loaded would open a menu.
+        """
         usable = [each for each in self.buttons if each.isVisibleTo(self) and each.isEnabled()]
         if self._keeps_focus and usable:
             usable[0].setFocus()
             self._keeps_focus = not self.isVisible()
+        elif self._keeps_focus:
+            self.setFocus()
 
     def _follow(self, *, is_heard: bool) -> None:
         if is_heard:

@@ -218,3 +218,12 @@ def test_the_keyboard_stays_with_the_buttons_when_they_change(controls):
     controls.show_state(StateChange(State.LOADING))
     controls.show_state(StateChange(State.LISTENING))
     assert controls.focusWidget().text() == "Pause"
+
+
+def test_while_the_model_is_loaded_the_keyboard_is_on_nothing_that_can_be_pressed(controls):
+    controls.activateWindow()
+    button(controls, "Start").setFocus()
+    controls.show_state(StateChange(State.LOADING))
+    assert not isinstance(controls.focusWidget(), QAbstractButton)
+    controls.show_state(StateChange(State.IDLE))
+    assert controls.focusWidget().text() == "Start"
