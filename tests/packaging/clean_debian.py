@@ -6,8 +6,9 @@ names of this machine, so that an X server outside can be used; nothing of ours 
 
 import os
 import shutil
+import stat
 import subprocess
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,8 @@ def clean_debian(folder):
     for place in _ACCESS:
         _copied(Path("/", place), root / place)
     with ExitStack() as stack:
-        for kind, place in (("proc", "proc"), ("tmpfs", "tmp"), ("devtmpfs", "dev"), ("tmpfs", "dev/shm")):
+        _make_devices(root / "dev")
+        for kind, place in (("proc", "proc"), ("tmpfs", "tmp"), ("tmpfs", "dev/shm")):
             (root / place).mkdir(exist_ok=True)
             stack.enter_context(_mounted(kind, root / place))
         inside = CleanDebian(root)
@@ -95,6 +97,21 @@ def _base():
         subprocess.run(["tar", "-cf", BASE, "-C", made, "."], check=True)
         shutil.rmtree(made)
     return BASE
+
+
+def _make_devices(folder):
+    """Make the devices that every program may use, as nodes of their own.
+
+    A devtmpfs is this machine's own /dev in a second place: whoever deletes the folder after a test that was killed
+    would delete the machine's devices.
+    """
+    for name, minor in (("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)):
+        node = folder / name
+        node.unlink(missing_ok=True)
+        os.mknod(node, stat.S_IFCHR | 0o666, os.makedev(1, minor))
+        node.chmod(0o666)  # whatever the umask
+    with suppress(FileExistsError):
+        (folder / "fd").symlink_to("/proc/self/fd")
 
 
 def _copied(source, target):
