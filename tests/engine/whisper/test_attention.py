@@ -138,7 +138,9 @@ def test_the_encoder_is_that_of_the_reference(name, clip, compute_type, bound):
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-@pytest.mark.parametrize(("compute_type", "bound"), [("float32", 2e-4), ("int8", 0.04)])  # 4e-5, 0.02
+@pytest.mark.parametrize(
+    ("compute_type", "bound"), [("float32", 2e-4), ("int8", 0.06)]
+)  # 4e-5, 0.02; 0.043 without VNNI
 @pytest.mark.parametrize("clip", RECORDINGS)
 def test_the_probability_of_a_token_is_that_of_the_reference(name, clip, compute_type, bound, prompt):
     found, _ = aligned(name, clip, compute_type, prompt)
@@ -147,9 +149,9 @@ def test_the_probability_of_a_token_is_that_of_the_reference(name, clip, compute
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-@pytest.mark.parametrize(("compute_type", "same", "near"), [("float32", 0.98, 1.0), ("int8", 0.75, 0.95)])
+@pytest.mark.parametrize(("compute_type", "same", "near"), [("float32", 0.98, 1.0), ("int8", 0.7, 0.95)])
 def test_a_token_begins_where_the_reference_attends(name, compute_type, same, near, prompt):
-    """In float32 every token of the four recordings does; in int8 87 %, and 98 % within 0.02 s."""
+    """In float32 every token of the four recordings does; in int8 87 % (73 % without VNNI), and 98 % within 0.02 s."""
     found = [onsets(aligned(name, clip, compute_type, prompt)[1]) for clip in RECORDINGS]
     expected = [onsets(attended(name, clip, prompt, written(name, clip))[1]) for clip in RECORDINGS]
     off = np.concatenate(found) - np.concatenate(expected)

@@ -39,8 +39,8 @@ SPEECH, NOVEL = "native/jfk.flac", "native/sense_and_sensibility_01_austen_64kb-
 
 @pytest.mark.parametrize(
     ("model", "clip"),
-    # tiny.en-live writes "comfy. I" with the term and without
-    [("live", GUTENBERG), ("tiny.en", GUTENBERG), ("tiny.en", HOTWORDS), ("base", HOTWORDS)],
+    # tiny.en-live writes "comfy. I" with the term and without, and so does tiny.en on a processor without VNNI
+    [("live", GUTENBERG), ("tiny.en", GUTENBERG), ("base", HOTWORDS)],
 )
 def test_a_term_that_is_said_is_written(model, clip):
     name, term = clip
