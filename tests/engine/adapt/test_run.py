@@ -58,10 +58,8 @@ def same(learner, other):
     found = weights(learner)
     assert found.keys() == other.keys()
     for name, value in found.items():
-        # Not to the bit: where a processor sums in another order by where its memory lies, two runs differ as well.
-        torch.testing.assert_close(
-            value, other[name], rtol=1e-3, atol=1e-6, msg=lambda said, name=name: f"{name}: {said}"
-        )
+        # Not to the bit: with another number of threads, sums differ by 3e-8. A step that was lost moves all by more.
+        torch.testing.assert_close(value, other[name], rtol=1e-5, atol=1e-6)
 
 
 def test_a_run_that_is_stopped_goes_on_as_if_it_had_not_been(work, unbroken):
