@@ -299,7 +299,7 @@ def test_a_reader_who_leaves_early_sees_no_traceback(undertext):
 
 
 def test_ctrl_c_while_starting_is_no_traceback(undertext):
-    interrupt = f"lambda: signal.raise_signal({signal.SIGINT})"
+    interrupt = f"lambda _given: signal.raise_signal({signal.SIGINT})"
     code = f"import signal, main; main._parser = {interrupt}; raise SystemExit(main.main())"
     stopped = undertext.run("-c", code, command=(sys.executable,))
     assert (stopped.returncode, stopped.stderr) == (130, "")

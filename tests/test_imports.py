@@ -49,6 +49,14 @@ def test_a_command_loads_ray_only_where_a_cluster_is_asked_for():
     assert "ray" not in loaded_by(["desktop.terminal.transcribe"])
 
 
+def test_a_command_loads_none_of_the_others():
+    tell = "print('desktop.terminal.models' in sys.modules)"
+    code = f"import sys, main\ntry:\n main.main(['sessions', '--help'])\nfinally:\n {tell}"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert told.startswith("usage: undertext sessions")
+    assert told.endswith("False\n")
+
+
 def test_no_library_reports_how_it_is_used_whatever_the_environment_says():
     code = "import os, engine.speech.vad; print(os.environ['ORT_DISABLE_TELEMETRY'])"
     environ = {**os.environ, "ORT_DISABLE_TELEMETRY": "0"}
