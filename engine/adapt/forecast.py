@@ -14,18 +14,20 @@ from pathlib import Path
 
 import torch
 
-from engine.adapt.network import FROZEN
+from engine.adapt.network import stays
 from engine.errors import ModelTooLarge
 from engine.whisper.cuda.model.dims import Dims, is_matrix, shapes
 
 GIB = 1 << 30
 PROGRAM = 800 << 20  # Python, torch, sounds that are mapped: with tiny.en, what a run took beyond the rest
 TOKENS = 60  # of an item's text, prompt included
+SHORT = 300  # positions of an item: the student hears some 6 s
 LONG = 800  # positions of an item, where most of a step's are rather long; beside them one of 30 s
 _FLOAT, _HALF = 4, 2  # bytes
 # Values a position or token leaves in a layer for the way back, in widths: two norms and what went in, three
 # projections and what they found, four times as wide before and after GELU.
 _KEPT = 17
+_PASSING = 10  # values of a position while a layer is computed of which nothing is kept, in widths
 _SPENT = 2.0  # multiplications in the step over those in its matrices: attention, norms, the optimiser; measured
 
 
@@ -74,9 +76,9 @@ def need(dims: Dims, plan: Plan) -> Need:
     """Return the memory that an adaptation takes."""
     every = shapes(dims)
     weights = sum(map(prod, every.values()))
-    trained = sum(prod(shape) for name, shape in every.items() if name not in FROZEN)
+    trained = sum(prod(shape) for name, shape in every.items() if not stays(name))
     if plan.lora:
-        matrices = [shape for name, shape in every.items() if is_matrix(name, shape) and name not in FROZEN]
+        matrices = [shape for name, shape in every.items() if is_matrix(name, shape) and not stays(name)]
         trained = sum(plan.lora * sum(shape) for shape in matrices)
     # The student's weights, a gradient, two moments. Several processes share the student, and not the original.
     student = (weights + (trained if plan.lora else 0)) // plan.processes
@@ -90,7 +92,7 @@ def need(dims: Dims, plan: Plan) -> Need:
 def _taught(dims: Dims, plan: Plan) -> int:
     """Return the bytes of what the original computes: 30 s of every item, nothing kept for a way back."""
     positions = plan.at_once * dims.positions
-    layer = 10 * positions * dims.width
+    layer = _PASSING * positions * dims.width
     memory = 2 * positions * dims.width * dims.decoder_layers
     cache = 2 * plan.at_once * dims.tokens * dims.width * dims.decoder_layers
     return (layer + memory + cache) * _FLOAT
@@ -100,13 +102,12 @@ def _learned(dims: Dims, plan: Plan) -> int:
     """Return the bytes of what the student keeps for the way back."""
     positions = min(plan.at_once * LONG + dims.positions, plan.at_once * dims.positions)
     tokens = plan.at_once * TOKENS
-    encoder = _kept(dims.encoder_layers, _KEPT, plan) * positions
+    encoder = _PASSING * positions  # nothing is kept of it
     # A decoder's layer has a second attention, with keys and values of every position.
     decoder = _kept(dims.decoder_layers, _KEPT + 6, plan) * tokens + _kept(dims.decoder_layers, 2, plan) * positions
-    entered = 6 * positions  # two convolutions and GELU, the first over twice as many frames
     looks = 3 * len(dims.alignment_heads) * TOKENS * positions * _FLOAT
     words = 4 * 64 * dims.vocabulary * _FLOAT
-    return (encoder + decoder + entered) * dims.width * (_HALF if plan.half else _FLOAT) + looks + words
+    return (encoder + decoder) * dims.width * (_HALF if plan.half else _FLOAT) + looks + words
 
 
 def _kept(layers: int, values: int, plan: Plan) -> int:
@@ -175,11 +176,13 @@ def operations(dims: Dims, plan: Plan) -> float:
     """Return the multiplications of a step, in its matrices and over 30 s of sound."""
     layer = 12 * dims.width**2
     cross = 2 * dims.width**2
-    encoded = dims.encoder_layers * (layer + 2 * dims.positions * dims.width) + dims.decoder_layers * cross
+    encoded = dims.encoder_layers * (layer + 2 * dims.positions * dims.width)
+    given = dims.decoder_layers * cross  # keys and values
     spoken = TOKENS * (dims.decoder_layers * (layer + cross) + dims.vocabulary * dims.width)
     learned = 4 if plan.checkpointing else 3  # forwards, twice as much backwards, and once more
-    short = 300 / dims.positions  # the student hears some 6 s
-    return plan.batch * ((1 + learned * short) * dims.positions * encoded + (1 + learned) * spoken)
+    original = dims.positions * (encoded + given) + spoken
+    student = SHORT * (encoded + learned * given) + learned * spoken
+    return plan.batch * (original + student)
 
 
 def step_s(dims: Dims, plan: Plan, rate: float) -> float:

@@ -19,8 +19,8 @@ from engine.adapt.layers import DecoderLayer, EncoderLayer, Lengths, Norm, Place
 from engine.whisper.cuda.model.dims import KERNEL, Dims, shapes
 from engine.whisper.cuda.model.weights import Checkpoint
 
-# The embeddings stay: they are the last projection as well, and the original's own words are read with them.
-FROZEN = ("decoder/embeddings/weight", "encoder/position_encodings/encodings", "decoder/position_encodings/encodings")
+# The embeddings are the last projection as well, and the original's own words are read with them.
+_STAYS = ("encoder/", "decoder/embeddings/", "decoder/position_encodings/")
 
 Through = Callable[..., Any]  # calls a layer with what is given
 
@@ -140,9 +140,14 @@ def trainable(checkpoint: Checkpoint, device: torch.device) -> Network:
         held = checkpoint.tensor(name)
         state[_attribute(name)] = torch.empty(held.shape, dtype=torch.float32, device=device).copy_(held)
     network.load_state_dict(state, assign=True)
-    for name in FROZEN:
-        network.get_parameter(_attribute(name)).requires_grad_(requires_grad=False)
+    for name, parameter in named(network):
+        parameter.requires_grad_(not stays(name))
     return network
+
+
+def stays(name: str) -> bool:
+    """Whether a weight, by CTranslate2's name, is never changed."""
+    return name.startswith(_STAYS)
 
 
 def named(network: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)"
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from engine.adapt.network import FROZEN, named, trainable  # noqa: E402
+from engine.adapt.network import named, stays, trainable  # noqa: E402
 from engine.whisper.cuda.model.dims import shapes  # noqa: E402
 from engine.whisper.cuda.model.weights import read_checkpoint  # noqa: E402
 from tests.engine.whisper.cuda.comparison import CPU, Said, distance, folder, spectrum, theirs  # noqa: E402
@@ -88,7 +88,12 @@ def test_its_parameters_are_the_tensors_of_a_checkpoint():
     network = trainable(checkpoint_of(random_model(SMALL)), CPU)
     found = {name: tuple(parameter.shape) for name, parameter in named(network)}
     assert found == shapes(network.dims)
-    assert {name for name, parameter in named(network) if not parameter.requires_grad} == set(FROZEN)
+    assert {name for name, parameter in named(network) if not parameter.requires_grad} == set(filter(stays, found))
+
+
+def test_the_encoder_and_the_embeddings_stay():
+    assert all(map(stays, ("encoder/conv1/weight", "encoder/layer_0/ffn/linear_0/weight", "decoder/embeddings/weight")))
+    assert not any(map(stays, ("decoder/layer_0/attention/linear_0/weight", "decoder/layer_norm/gamma")))
 
 
 def test_the_bias_of_the_keys_has_no_gradient():
