@@ -25,7 +25,7 @@ from engine.adapt.items import Drawn, Items
 from engine.adapt.library import Clip, Credit, Library, Report, gather
 from engine.adapt.lora import folded, narrow
 from engine.adapt.measure import Row, own_table, table
-from engine.adapt.network import Network, named, stays, trainable
+from engine.adapt.network import FROZEN, Network, named, trainable
 from engine.adapt.order import Order
 from engine.adapt.records import Item
 from engine.adapt.run import Progress, Watch, run
@@ -236,7 +236,7 @@ class Adaptation:
             for name, each in named(student):
                 if each.requires_grad:
                     each.copy_(self._learned[WEIGHTS + name])
-        return {name: each.numpy() for name, each in folded(student).items() if not stays(name)}
+        return {name: each.numpy() for name, each in folded(student).items() if name not in FROZEN}
 
     @property
     def _base(self) -> Base:

@@ -6,7 +6,7 @@ are as many positions as a step has whose sounds are rather long. `tests/benchma
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import prod
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from engine.adapt.network import stays
+from engine.adapt.network import FROZEN, decoders
 from engine.errors import ModelTooLarge
 from engine.whisper.cuda.model.dims import Dims, is_matrix, shapes
 
@@ -74,19 +74,22 @@ class Need:
 
 def need(dims: Dims, plan: Plan) -> Need:
     """Return the memory that an adaptation takes."""
-    every = shapes(dims)
-    weights = sum(map(prod, every.values()))
-    trained = sum(prod(shape) for name, shape in every.items() if not stays(name))
+    own = decoders(dims)
+    trained = sum(prod(shape) for name, shape in own.items() if name not in FROZEN)
     if plan.lora:
-        matrices = [shape for name, shape in every.items() if is_matrix(name, shape) and not stays(name)]
+        matrices = [shape for name, shape in own.items() if is_matrix(name, shape) and name not in FROZEN]
         trained = sum(plan.lora * sum(shape) for shape in matrices)
     # The student's weights, a gradient, two moments. Several processes share the student, and not the original.
-    student = (weights + (trained if plan.lora else 0)) // plan.processes
+    student = (_count(own) + (trained if plan.lora else 0)) // plan.processes
     return Need(
-        models=(student + weights) * _FLOAT,
+        models=(student + _count(shapes(dims))) * _FLOAT,
         learning=3 * trained * _FLOAT // plan.processes,
         work=max(_taught(dims, plan), _learned(dims, plan)),
     )
+
+
+def _count(parameters: Mapping[str, tuple[int, ...]]) -> int:
+    return sum(map(prod, parameters.values()))
 
 
 def _taught(dims: Dims, plan: Plan) -> int:
@@ -102,7 +105,7 @@ def _learned(dims: Dims, plan: Plan) -> int:
     """Return the bytes of what the student keeps for the way back."""
     positions = min(plan.at_once * LONG + dims.positions, plan.at_once * dims.positions)
     tokens = plan.at_once * TOKENS
-    encoder = _PASSING * positions  # nothing is kept of it
+    encoder = _PASSING * dims.positions + positions  # one item at a time, of which the states alone are kept
     # A decoder's layer has a second attention, with keys and values of every position.
     decoder = _kept(dims.decoder_layers, _KEPT + 6, plan) * tokens + _kept(dims.decoder_layers, 2, plan) * positions
     looks = 3 * len(dims.alignment_heads) * TOKENS * positions * _FLOAT
@@ -144,7 +147,7 @@ def kept_bytes(dims: Dims, plan: Plan) -> int:
 
 def left_bytes(dims: Dims) -> int:
     """Return the bytes of the folder that is left: float16 and int8."""
-    return 3 * sum(map(prod, shapes(dims).values())) + (16 << 20)
+    return 3 * _count(shapes(dims)) + (16 << 20)
 
 
 def _cheaper(plan: Plan) -> Iterator[tuple[str, Plan]]:

@@ -55,7 +55,13 @@ class Greedy:
             Rules(marks, model.dims.vocabulary, model.device, timed=timed) for timed in (False, True)
         )
 
-    def heard(self, spectra: Sequence[Tensor]) -> Memory:
+    def encoded(self, spectrum: Tensor) -> Tensor:
+        """Return what the encoder makes of a log-mel spectrogram [mels, 2 × positions]: [positions, width]."""
+        shown = spectrum[None].to(self._model.device, self._model.dtype)
+        with torch.autocast(shown.device.type, torch.bfloat16, enabled=self._swift):
+            return self._model.encode(shown)[0]
+
+    def remembered(self, spectra: Sequence[Tensor]) -> Memory:
         """Return what the decoder may attend to of log-mel spectrograms [mels, 2 × positions], all of one length.
 
         They are encoded one by one: what is in between is the most of what a model takes.
@@ -64,9 +70,7 @@ class Greedy:
         memory = self._model.memory(len(spectra), positions)
         memory.lengths.fill_(positions)
         for row, spectrum in enumerate(spectra):
-            shown = spectrum[None].to(self._model.device, self._model.dtype)
-            with torch.autocast(shown.device.type, torch.bfloat16, enabled=self._swift):
-                states = self._model.encode(shown)
+            states = self.encoded(spectrum)[None]
             self._model.remember(states.to(self._model.dtype), window(memory, row))
         return memory
 
@@ -75,7 +79,7 @@ class Greedy:
 
         Args:
             tasks: Of each sound; with its longest text it must fit into the decoder.
-            memory: From `heard`.
+            memory: From `remembered`.
         """
         told = [len(task.told) for task in tasks]
         begins = torch.tensor(told, device=self._model.device)

@@ -1,4 +1,4 @@
-"""The layers of a Whisper that can be trained, over the positions and tokens of several items laid end to end.
+"""The layers of a Whisper that can be trained, over the tokens of several items laid end to end.
 
 Linear layers take them all in one; attention keeps to each item's own, whose lengths are given.
 """
@@ -15,26 +15,12 @@ from engine.whisper.cuda.model.dims import HEAD, Dims
 Lengths = Sequence[int]
 
 
-class EncoderLayer(nn.Module):
-    """Sound attends to sound."""
-
-    def __init__(self, dims: Dims) -> None:
-        super().__init__()
-        self.self_attention = SelfAttention(dims, causal=False)
-        self.ffn = FeedForward(dims.width)
-
-    def forward(self, x: Tensor, lengths: Lengths) -> Tensor:
-        """Return x, heard once more."""
-        x = x + self.self_attention(x, lengths)
-        return x + self.ffn(x)
-
-
 class DecoderLayer(nn.Module):
     """Text attends to text, then to sound."""
 
     def __init__(self, dims: Dims, watched: Sequence[int]) -> None:
         super().__init__()
-        self.self_attention = SelfAttention(dims, causal=True)
+        self.self_attention = SelfAttention(dims)
         self.attention = CrossAttention(dims, watched)
         self.ffn = FeedForward(dims.width)
 
@@ -49,11 +35,10 @@ class DecoderLayer(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Queries, keys and values from one stacked projection."""
+    """Queries, keys and values from one stacked projection; each token sees those before it."""
 
-    def __init__(self, dims: Dims, *, causal: bool) -> None:
+    def __init__(self, dims: Dims) -> None:
         super().__init__()
-        self.causal = causal
         self.layer_norm = Norm(dims.width)
         self.linear_0 = Linear(dims.width, 3 * dims.width, keys=1)
         self.linear_1 = Linear(dims.width, dims.width)
@@ -62,7 +47,7 @@ class SelfAttention(nn.Module):
         """Return what each of [n, width] finds among its own item's."""
         query, keys, values = _heads(self.linear_0(self.layer_norm(x)), 3)
         found = [
-            functional.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=self.causal)[0]
+            functional.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True)[0]
             for q, k, v in zip(*(each.split(list(lengths), 1) for each in (query, keys, values)), strict=True)
         ]
         return self.linear_1(_joined(found))

@@ -46,7 +46,7 @@ class LowRank(Linear):
 
 
 def narrow(network: Network, rank: int) -> None:
-    """Let nothing of a network be trained but matrices of a low rank beside those of its decoder's linear layers.
+    """Let nothing of a network be trained but matrices of a low rank beside those of its linear layers.
 
     Args:
         network: Changed.
@@ -54,7 +54,7 @@ def narrow(network: Network, rank: int) -> None:
     """
     for parameter in network.parameters():
         parameter.requires_grad_(requires_grad=False)
-    for place, module in list(network.decoder.named_modules(prefix="decoder")):
+    for place, module in list(network.named_modules()):
         for name, layer in list(module.named_children()):
             if isinstance(layer, Linear):
                 setattr(module, name, LowRank(layer, rank, zlib.crc32(f"{place}.{name}".encode())))

@@ -42,10 +42,9 @@ class Shards:
         if self.mesh is None:
             return
         stays = {parameter for parameter in network.parameters() if not parameter.requires_grad}
-        for layer in (*network.encoder.layers, *network.decoder.layers):
+        for layer in network.decoder.layers:
             fully_shard(layer, mesh=self.mesh)
-        embeddings = {each for each in network.own_parameters() if each in stays}
-        fully_shard(network, mesh=self.mesh, ignored_params=embeddings)
+        fully_shard(network, mesh=self.mesh, ignored_params=stays)
 
     def own(self, items: Sequence[T]) -> Sequence[T]:
         """Return the items of a step that this process learns from: neighbours, which are views of one sound.

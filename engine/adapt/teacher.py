@@ -131,6 +131,11 @@ class Original:
 
         return list(map(target, items))
 
+    @torch.no_grad()
+    def heard(self, item: Item) -> Tensor:
+        """Return what the encoder makes of an item as the student hears it, float32 [positions, width]."""
+        return self._greedy.encoded(spectrum(item.heard, item.positions, self._model.dims.mels)).float()
+
     def _silence(self, item: Item) -> Target:
         """Return the target where nobody speaks: the end of text, behind a time where there are times."""
         told = self._prompt.tokens(item.prompt)
@@ -170,7 +175,7 @@ class Original:
 
     def _written(self, items: Sequence[Item]) -> list[Target | None]:
         prompts = self._prompts(items)
-        memory = self._heard([item.clean for item in items])
+        memory = self._remembered([item.clean for item in items])
         languages = self._named([item.language for item in items], memory)
         openings = [self._opening(language, timed=item.timed) for language, item in zip(languages, items, strict=True)]
         tasks = [
@@ -188,7 +193,7 @@ class Original:
         found = [self._prompt.tokens(item.prompt) for item in items]
         if asked := [index for index, item in enumerate(items) if len(item.before)]:
             sounds = [items[index].before for index in asked]
-            memory = self._heard(sounds)
+            memory = self._remembered(sounds)
             languages = self._named([items[index].language for index in asked], memory)
             tasks = [
                 self._task(self._opening(language, timed=False), sound, timed=False)
@@ -199,9 +204,9 @@ class Original:
                     found[index] = self._prompt.tokens(self._tokenizer.decode(text.tokens))
         return found
 
-    def _heard(self, sounds: Sequence[Samples]) -> Memory:
+    def _remembered(self, sounds: Sequence[Samples]) -> Memory:
         dims = self._model.dims
-        return self._greedy.heard([spectrum(sound, dims.positions, dims.mels) for sound in sounds])
+        return self._greedy.remembered([spectrum(sound, dims.positions, dims.mels) for sound in sounds])
 
     def _named(self, languages: Sequence[str | None], memory: Memory) -> list[int | None]:
         """Return the token of the language of each sound, as it is told or else as it is heard."""

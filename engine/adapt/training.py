@@ -17,7 +17,7 @@ from engine.adapt.losses import Judge
 from engine.adapt.network import Network, named
 from engine.adapt.records import Item
 from engine.adapt.shards import ALONE, Shards, part, whole
-from engine.adapt.teacher import Original, Target, spectrum
+from engine.adapt.teacher import Original, Target
 
 BETAS = (0.9, 0.98)  # as Whisper was trained (Radford et al., 2022, appendix F)
 EPS = 1e-6  # the same
@@ -175,12 +175,11 @@ class Training:
 
     def _from(self, taught: Sequence[tuple[Item, Target]], weight: float) -> Tensor:
         """Add up the gradients of items, each of some weight, and return their losses [3]."""
-        dims = self.student.dims
-        spectra = [spectrum(item.heard, item.positions, dims.mels).to(self._device) for item, _ in taught]
+        states = [self._original.heard(item) for item, _ in taught]
         texts = [torch.tensor(target.tokens, device=self._device) for _, target in taught]
         mixed = self._options.mixed
         with torch.autocast(self._device.type, mixed.dtype) if mixed is not Mixed.FLOAT32 else nullcontext():
-            reading = self.student(spectra, texts)
+            reading = self.student(states, texts)
         loss = self._judge.loss(reading, [target for _, target in taught])
         far = loss.words + loss.silence + self._options.attention * loss.attention
         self._scaler.scale(far * weight).backward()

@@ -5,8 +5,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)")
 
 from engine.adapt.lora import LowRank, folded, narrow  # noqa: E402
-from engine.adapt.network import named, trainable  # noqa: E402
-from engine.whisper.cuda.model.dims import shapes  # noqa: E402
+from engine.adapt.network import decoders, named, trainable  # noqa: E402
 from tests.engine.adapt.made_up import CPU, apart, items, trained, training, weights  # noqa: E402
 from tests.engine.whisper.cuda.comparison import distance  # noqa: E402
 from tests.engine.whisper.cuda.made_up import DIMS, checkpoint  # noqa: E402
@@ -17,7 +16,7 @@ RANK = 4
 def read(network):
     make = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        return network([torch.randn(80, 60, generator=make)], [torch.arange(5)])
+        return network([torch.randn(60, DIMS.width, generator=make)], [torch.arange(5)])
 
 
 def narrowed(*, moved):
@@ -39,7 +38,7 @@ def test_it_begins_as_the_model_it_was_made_of():
 def test_folded_into_the_weights_it_says_and_sees_the_same():
     network = narrowed(moved=True)
     weights = folded(network)
-    assert {name: tuple(each.shape) for name, each in weights.items()} == shapes(DIMS)
+    assert {name: tuple(each.shape) for name, each in weights.items()} == decoders(DIMS)
     plain = trainable(checkpoint(), CPU)
     assert distance(read(plain).hidden, read(network).hidden) > 0.01
     plain.load_state_dict({name.replace("/", "."): each for name, each in weights.items()})

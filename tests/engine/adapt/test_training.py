@@ -7,7 +7,6 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)"
 from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from engine.adapt.network import stays  # noqa: E402
 from engine.adapt.records import Item, Told  # noqa: E402
 from engine.adapt.training import Mixed, Options  # noqa: E402
 from tests.engine.adapt.made_up import NEVER, POSITIONS, apart, item, items, trained, training, weights  # noqa: E402
@@ -59,8 +58,7 @@ def test_what_stays_stays():
     run = training()
     before = {name: each.clone() for name, each in run.student.named_parameters() if not each.requires_grad}
     run.step(items(0))
-    assert all(stays(name.replace(".", "/")) for name in before)
-    assert "encoder.layer_0.ffn.linear_0.weight" in before
+    assert len(before) == 2
     assert all(torch.equal(each, run.student.get_parameter(name)) for name, each in before.items())
 
 
@@ -91,10 +89,10 @@ def test_the_rate_climbs_then_falls_to_nothing(step, early, late):
     assert options.rate_at(step, early) <= options.rate_at(step + 1, early) <= 1
 
 
-@pytest.mark.parametrize("rank", [0, 8])
-def test_what_a_person_told_becomes_likelier(rank):
+@pytest.mark.parametrize(("rank", "rate"), [(0, 1e-4), (8, 3e-3)])
+def test_what_a_person_told_becomes_likelier(rank, rate):
     sound = item(7).clean
     told = Item(sound, sound, POSITIONS, sound[:0], told=(Told("So do I.", 0, len(sound)),))
-    run = training(rank=rank, rate=3e-3, warm_up=1)
+    run = training(rank=rank, rate=rate, warm_up=1)
     losses = [run.step([told]).words for _ in range(6)]
     assert losses[-1] < losses[0] - 0.5  # nats a token
