@@ -31,6 +31,7 @@ from desktop.system.update_watch import UpdateWatch
 from desktop.texts import tr
 from desktop.updates.publisher import PUBLISHER, Publisher
 from desktop.windows.controls import Controls
+from desktop.windows.session_panel import RESTING, RUNNING
 from desktop.windows.source_picker import DEMO
 from desktop.windows.theme import Theme, app_icon
 from desktop.windows.transcript_window import TranscriptWindow
@@ -43,7 +44,6 @@ from engine.transcript.library import Library
 
 _LOG = logging.getLogger(__name__)
 _JOIN_S = 5.0  # how long the engine may take for its last words at the end
-_RESTING = frozenset({State.IDLE, State.FAILED})
 
 
 def run() -> int:
@@ -120,6 +120,7 @@ class App(QObject):
         self.tray = Tray(self)
         self.signals = QuitSignals(self)
         self._state = State.IDLE
+        self._is_starting = False
         self._connect()
 
     def _connect(self) -> None:
@@ -215,7 +216,7 @@ class App(QObject):
 
     def _show_hint(self) -> None:
         """While nothing is captioned and the user is at the controls, show where captions will stand."""
-        is_wanted = self._state in _RESTING and self.controls.isVisible()
+        is_wanted = self._state in RESTING and self.controls.isVisible()
         self.overlay.captions.show_hint(tr(texts.OVERLAY_EMPTY) if is_wanted else "")
 
     def _remember_windows(self) -> None:
@@ -237,21 +238,23 @@ class App(QObject):
             return
         self.transcript.begin()
         self.overlay.captions.reset()
+        self._is_starting = True
         self.session.start(source)
 
     def _on_engine_changed(self) -> None:
         """Load what was chosen; what runs goes on with it, in a new transcript."""
         self.engine = self._make_engine(self.preferences.current)
-        if self._state in _RESTING:
-            self.session.prepare()
-        else:
+        if self._is_starting or self._state in RUNNING:
             self._on_start_wanted(self.preferences.current.source.spec)
+        else:
+            self.session.prepare()
 
     def _on_state_changed(self, change: StateChange) -> None:
         was_loading, self._state = self._state is State.LOADING, change.state
+        self._is_starting &= change.state not in {State.LISTENING, State.FAILED}
         if was_loading and change.state is not State.FAILED:
             self._show_model()
-        if change.state in _RESTING:
+        if change.state in RESTING:
             self.overlay.captions.finish()
         self._show_hint()
 

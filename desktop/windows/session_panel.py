@@ -56,6 +56,7 @@ class SessionPanel(QFrame):
         self._lags: deque[float] = deque(maxlen=_DELAY_PULLS)
         self._state = State.IDLE
         self._keeps_focus = True
+        self._is_starting = False
         self._state_line, self._delay = label(role="state"), label(role="dim")
         self._slow = Paragraph("", "dim")
         self._slow.hide()
@@ -64,7 +65,7 @@ class SessionPanel(QFrame):
         self._pause, self._stop = Button(tr(texts.PAUSE)), Button(tr(texts.STOP), picture="stop")
         self._pull = QTimer(self, interval=_PULL_MS)
         self._pull.timeout.connect(self._on_pull)
-        self._start.clicked.connect(self.start_wanted)
+        self._start.clicked.connect(self._on_start)
         self._pause.clicked.connect(self._on_pause)
         self._stop.clicked.connect(self.stop_wanted)
         self._lay_out()
@@ -81,13 +82,14 @@ class SessionPanel(QFrame):
         return " · ".join(filter(None, (self._state_line.text(), self._delay.text(), self._slow.text())))
 
     def show_state(self, change: StateChange) -> None:
-        """Show what the session is doing, and offer what can be done."""
+        """Show what the session is doing, and offer what can be done: Start is heeded while the model is loaded."""
         self._keeps_focus |= self.window().focusWidget() in self.buttons
         self._state = state = change.state
+        self._is_starting &= state not in RUNNING and state is not State.FAILED
         self._state_line.setText(tr(_STATES[state]))
         self._delay.setText("")
         self._start.setVisible(state not in RUNNING and state is not State.STOPPING)
-        self._start.setEnabled(state in RESTING)
+        self._start.setEnabled(state in RESTING or (state is State.LOADING and not self._is_starting))
         for running in (self._pause, self._stop):
             running.setVisible(not self._start.isVisibleTo(self))
             running.setEnabled(state in RUNNING)
@@ -134,6 +136,11 @@ class SessionPanel(QFrame):
         layout.addWidget(self._slow)
         layout.addWidget(self._meter)
         layout.addLayout(buttons)
+
+    def _on_start(self) -> None:
+        self._is_starting = True
+        self.start_wanted.emit()
+        self.show_state(StateChange(self._state))
 
     def _on_pause(self) -> None:
         (self.resume_wanted if self._state is State.PAUSED else self.pause_wanted).emit()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from functools import cached_property
 from pathlib import Path
 
@@ -163,6 +164,25 @@ def test_another_model_or_language_is_loaded_at_once_and_remembered(qtbot, make_
     assert app.engine is not before
     app.preferences.save()
     assert SettingsFile(tmp_path / "settings.json").load().settings.engine == EngineChoice(model="base", language="de")
+
+
+def test_a_model_that_is_chosen_while_one_is_loaded_starts_nothing(qtbot, make_app):
+    loads = threading.Event()
+
+    class SlowEngine(ScriptedEngine):
+        @cached_property
+        def recognizer(self):
+            loads.wait(SLOW_MS / 1000)
+            return ScriptedRecognizer(SCRIPT)
+
+    app = make_app(engine=SlowEngine)
+    states = []
+    app.bridge.state_changed.connect(lambda change: states.append(change.state))
+    qtbot.waitUntil(lambda: states == [State.LOADING], timeout=SLOW_MS)
+    app.controls.engine_chosen.emit(EngineChoice(model="base"))
+    loads.set()
+    qtbot.waitUntil(lambda: states.count(State.IDLE) == 2, timeout=SLOW_MS)
+    assert set(states) == {State.LOADING, State.IDLE}
 
 
 def test_without_a_model_it_says_how_to_get_one(qtbot, make_app):

@@ -99,7 +99,7 @@ def test_without_any_device_it_says_what_to_do_and_offers_the_clip(qtbot, contro
     ("state", "buttons", "line"),
     [
         (State.IDLE, {"Start"}, "Ready"),
-        (State.LOADING, set(), "Loading the model …"),
+        (State.LOADING, {"Start"}, "Loading the model …"),
         (State.LISTENING, {"Pause", "Stop"}, "Listening"),
         (State.PAUSED, {"Resume", "Stop"}, "Paused"),
         (State.RECOVERING, {"Pause", "Stop"}, "The sound is gone; waiting for it …"),
@@ -220,9 +220,23 @@ def test_the_keyboard_stays_with_the_buttons_when_they_change(controls):
     assert controls.focusWidget().text() == "Pause"
 
 
-def test_while_the_model_is_loaded_the_keyboard_is_on_nothing_that_can_be_pressed(controls):
+def test_start_is_taken_once_while_the_model_is_loaded(qtbot, controls):
+    controls.show_state(StateChange(State.LOADING))
+    with qtbot.waitSignal(controls.start_wanted):
+        button(controls, "Start").click()
+    assert "Start" not in offered(controls)
+    for state in (State.IDLE, State.LOADING):  # what was loaded beforehand is ready, and the session begins
+        controls.show_state(StateChange(state))
+    assert "Start" not in offered(controls)
+    for state in (State.LISTENING, State.STOPPING, State.IDLE, State.LOADING):
+        controls.show_state(StateChange(state))
+    assert "Start" in offered(controls)
+
+
+def test_while_a_session_begins_the_keyboard_is_on_nothing_that_can_be_pressed(controls):
     controls.activateWindow()
     button(controls, "Start").setFocus()
+    button(controls, "Start").click()
     controls.show_state(StateChange(State.LOADING))
     assert not isinstance(controls.focusWidget(), QAbstractButton)
     controls.show_state(StateChange(State.IDLE))
