@@ -94,10 +94,11 @@ def _about(making: Making) -> Iterator[str]:
     told = any(credit.source == SOURCE for credit in making.sources)
     words = "its user's corrections were, and else no transcript was used" if told else "no transcript was used"
     yield (
-        f"Whisper {base.name}, made fit for live captions by `undertext adapt`: its encoder may be shown the sound and "
-        f"half a second of silence, where the original wants 30 s. The original was its teacher; {words}."
+        f"Whisper {base.name}, made fit for live captions by `undertext adapt`: it may be shown the sound and half a "
+        f"second of silence, where the original wants 30 s. The encoder is the original's, the decoder was trained; the "
+        f"original was its teacher, and {words}."
     )
-    yield "`model.bin` is int8; `float16/` holds the same before it was rounded. Made again by:"
+    yield "`model.bin` is int8; a folder `float16/` beside it holds the same before it was rounded. Made again by:"
     yield f"    {making.command}"
     source = f"{base.repository} at {base.revision}" if base.repository else "a folder"
     yield _table(
