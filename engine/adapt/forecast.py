@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from engine.adapt.items import RECIPE
 from engine.adapt.network import FROZEN, decoders
 from engine.errors import ModelTooLarge
 from engine.whisper.cuda.model.dims import Dims, is_matrix, shapes
@@ -185,7 +186,7 @@ def operations(dims: Dims, plan: Plan) -> float:
     learned = 4 if plan.checkpointing else 3  # forwards, twice as much backwards, and once more
     original = dims.positions * (encoded + given) + spoken
     student = SHORT * (encoded + learned * given) + learned * spoken
-    return plan.batch * (original + student)
+    return plan.batch * (original / RECIPE.views + student)
 
 
 def step_s(dims: Dims, plan: Plan, rate: float) -> float:
