@@ -95,7 +95,7 @@ def _about(making: Making) -> Iterator[str]:
     words = "its user's corrections were, and else no transcript was used" if told else "no transcript was used"
     yield (
         f"Whisper {base.name}, made fit for live captions by `undertext adapt`: it may be shown the sound and half a "
-        f"second of silence, where the original wants 30 s. The encoder is the original's, the decoder was trained; the "
+        "second of silence, where the original wants 30 s. The encoder is the original's, the decoder was trained; the "
         f"original was its teacher, and {words}."
     )
     yield "`model.bin` is int8; a folder `float16/` beside it holds the same before it was rounded. Made again by:"
