@@ -53,6 +53,7 @@ def frozen() -> Path:
     """Freeze, and write down what is inside; return the list of its files."""
     import sbom  # noqa: PLC0415  # its library is in the environment that freezes
 
+    shutil.rmtree(contents.SHELF, ignore_errors=True)  # an earlier freeze may have brought another model
     models = built_in(CATALOG, ASSETS) or [shelved(MODEL, contents.SHELF)]
     epoch_s = committed_s()
     _pyinstaller(epoch_s)
@@ -98,7 +99,6 @@ def shelved(name: str, folder: Path) -> str:
         ModelMissing: The package that carries it is not installed.
         ModelCorrupt: It is not what was published.
     """
-    shutil.rmtree(folder, ignore_errors=True)
     Store(folder).find(name)
     return name
 
