@@ -153,7 +153,9 @@ class Controls(QWidget):
         layout.addStretch(1)
         layout.addWidget(self._transcript)
         layout.addWidget(self.update_notice)
-        self.setMinimumWidth(_WIDTH)
+        # Not the window's own minimum: the head must be able to widen it, for a long name of a model.
+        margins = layout.contentsMargins()
+        layout.addStrut(_WIDTH - margins.left() - margins.right())
         # Tab goes from top to bottom, as the eye does.
         upper = (self._model, self.about, self._picker, *self._panel.buttons)
         lower = (self._overlay, self._click_through, self._transcript, *self.update_notice.buttons)

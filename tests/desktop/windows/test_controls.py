@@ -220,6 +220,11 @@ def test_the_keyboard_stays_with_the_buttons_when_they_change(controls):
     assert controls.focusWidget().text() == "Pause"
 
 
+def test_the_name_of_a_model_is_never_cut_off(qtbot, controls):
+    controls.show_model("a-very-long-name-of-a-model-that-somebody-gave-it", on_gpu=True)
+    qtbot.waitUntil(lambda: controls._model.width() >= controls._model.sizeHint().width())
+
+
 def test_start_is_taken_once_while_the_model_is_loaded(qtbot, controls):
     controls.show_state(StateChange(State.LOADING))
     with qtbot.waitSignal(controls.start_wanted):
