@@ -2,7 +2,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("torch", reason="torch is not installed (extra gpu)")
@@ -41,6 +41,7 @@ PLANS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(shape=SHAPES, plan=PLANS, free=st.floats(0.5, 8.0))
 def test_what_is_refused_is_answered_with_a_setting_that_fits(shape, plan, free):
     room = int(free * GIB)
@@ -61,6 +62,7 @@ def test_what_is_refused_is_answered_with_a_setting_that_fits(shape, plan, free)
         refuse_too_large(shape, mended, room)
 
 
+@settings(deadline=None)
 @given(shape=SHAPES, plan=PLANS)
 def test_each_setting_that_saves_memory_does(shape, plan):
     whole = need(shape, plan).total
@@ -68,6 +70,7 @@ def test_each_setting_that_saves_memory_does(shape, plan):
         assert need(shape, replace(plan, **less)).total <= whole
 
 
+@settings(deadline=None)
 @given(plan=PLANS)
 def test_a_larger_model_takes_more(plan):
     for of in (lambda shape: need(shape, plan).total, lambda shape: step_s(shape, plan, 1e9), left_bytes):
