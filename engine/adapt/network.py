@@ -1,8 +1,8 @@
 """The decoder of a Whisper that can be trained (openai/whisper, `model.py`, MIT): a step's items laid end to end.
 
 The encoder is the original's, and stays: it hears a short window as it is. What a stock model lacks there is the
-silence behind, on which its decoder rests its look; given that (`Context.FILLED`), it errs as little as padded. And
-after as many steps a decoder that was trained alone errs less than one whose encoder was trained with it (README).
+silence behind, on which its decoder rests its look; given that (`Context.FILLED`), it errs as little as padded. An
+encoder that is trained as well makes a step longer, and unlearns more than it learns.
 
 Sounds and texts differ in length. Padded, a short one would cost as much as the longest, and every attention would need
 a mask. So linear layers see the tokens of all items in one row, and attention sees one item at a time: nothing is
