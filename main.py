@@ -68,7 +68,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
-    named = [name for name in given[:1] if name in COMMANDS]  # alone: reading all of them takes a tenth of a second
+    named = [name for name in given[:1] if name in COMMANDS]  # alone: the others take a quarter of a second to read
     parser = _Parser(prog="undertext", description=__doc__)
     parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     parser.set_defaults(run=_window)

@@ -79,7 +79,7 @@ def test_it_reads_a_recording(debian, model):
 
 
 def test_its_window_captions_on_a_screen(debian, model):
-    """The button has the keyboard as soon as it can be pressed, so that the space bar presses it."""
+    """The button has the keyboard from the start, while the model is loaded as well: the space bar presses it."""
     if model:
         pytest.skip("the window takes a model that comes with the program")
     home = debian.home() / ".local/share/undertext"
@@ -108,7 +108,7 @@ def test_its_window_captions_on_a_screen(debian, model):
 
 
 def started(shown, home, patience_s=10):
-    """Press the space bar; return whether a transcript began: while the model is loaded there is nothing to press."""
+    """Press the space bar; return whether a transcript began: the window may not have had the keyboard yet."""
     shown.mouse("key space")
     deadline = time.monotonic() + patience_s
     while not (has_begun := any(home.glob("transcripts/*.jsonl"))) and time.monotonic() < deadline:
