@@ -17,7 +17,6 @@ from engine.whisper.model_bin import DTYPES, Variable, read_index
 torch = pytest.importorskip("torch", reason="torch is not installed (extra dev)")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed (extra dev)")
 
-torch.set_num_threads(1)  # tests share the processor
 
 _BLOCKS = {
     "self_attention/layer_norm": ("self_attn_layer_norm",),

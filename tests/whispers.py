@@ -19,7 +19,6 @@ from engine.whisper.cuda.device.host import HostDevice  # noqa: E402
 from engine.whisper.cuda.model.weights import Checkpoint, Dims, read_checkpoint  # noqa: E402
 from engine.whisper.cuda.model.whisper import Whisper  # noqa: E402
 
-torch.set_num_threads(1)
 DEVICE = HostDevice()
 
 _OPENAI = (

@@ -43,7 +43,10 @@ def train_together(adaptation: Adaptation, watch: Watch) -> Progress | None:
     adaptation.work.mkdir(parents=True, exist_ok=True)
     meeting = adaptation.work / f"meeting-{os.getpid()}"
     meeting.unlink(missing_ok=True)
+    threads = torch.get_num_threads()
     try:
+        # Each has its part of the processor: threads of two processes that wait for each other's turn wait for long.
+        torch.set_num_threads(max(1, threads // count))
         with _others(adaptation, meeting), together(0, count, meeting, adaptation.device) as shards:
             return adaptation.train(watch, shards)
     except RuntimeError as error:  # torch's word for a process that does not answer
@@ -52,6 +55,7 @@ def train_together(adaptation: Adaptation, watch: Watch) -> Progress | None:
             hint=f"What they said is in {adaptation.work}; the same command goes on from the last state.",
         ) from error
     finally:
+        torch.set_num_threads(threads)
         meeting.unlink(missing_ok=True)
 
 
@@ -63,7 +67,10 @@ def _others(adaptation: Adaptation, meeting: Path) -> Iterator[None]:
     told = replace(order, model=str(adaptation.original.folder.absolute()), work=adaptation.work)
     text = json.dumps(asdict(told), default=lambda path: str(path.absolute()))
     root = str(Path(__file__).parents[2])
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
+    env = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
+        "OMP_NUM_THREADS": str(torch.get_num_threads()),
+    }
     with ExitStack() as stack:
         others = []
         for rank in range(1, order.plan.processes):

@@ -80,8 +80,7 @@ class TestCarriedOut:
     @pytest.fixture
     def carry_out(self, tmp_path, monkeypatch):
         """Return what carries an order out, on a machine without synthesisers; and a model's folder."""
-        torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)")
-        torch.set_num_threads(1)
+        pytest.importorskip("torch", reason="torch is not installed (extra gpu)")
         from desktop.terminal.adapting import carry_out
         from tests.engine.adapt.small_model import small_model
 

@@ -20,8 +20,6 @@ from engine.whisper.tokenizer import Tokenizer  # noqa: E402
 from tests.engine.whisper.cuda.comparison import folder  # noqa: E402
 from tests.engine.whisper.cuda.made_up import DIMS, checkpoint  # noqa: E402
 
-torch.set_num_threads(1)  # tests share the processor
-
 CPU = torch.device("cpu")
 POSITIONS = 100  # 2 s, for the 30 s that a Whisper is trained on
 SMALL = replace(DIMS, vocabulary=51864, positions=POSITIONS)

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)")
-torch.set_num_threads(1)  # tests share the processor
 
 from desktop.assets import DEMO_CLIP  # noqa: E402
 from engine.adapt.adaptation import SILENT, SPOKEN, Adaptation, thinned  # noqa: E402

@@ -9,8 +9,6 @@ from engine.whisper.cuda.kernels.operations import PLAIN  # noqa: E402
 from engine.whisper.cuda.model.layers import Linear  # noqa: E402
 from tests.engine.whisper.cuda.made_up import checkpoint  # noqa: E402
 
-torch.set_num_threads(1)
-
 
 class Broken:
     """The plain operations, one of which gives something else.

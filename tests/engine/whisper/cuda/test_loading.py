@@ -22,7 +22,6 @@ from engine.whisper.ladder import LadderRecognizer, Lost  # noqa: E402
 from tests.material import engine  # noqa: E402
 
 pytestmark = pytest.mark.long
-torch.set_num_threads(1)
 
 SETTINGS = EngineSettings(beam=1, window=WindowSettings(cap_s=5.0))  # little to capture
 GIB = 1 << 30

@@ -25,7 +25,6 @@ from tests.fake_gpu import fake_gpu  # noqa: E402
 from tests.material import recording  # noqa: E402
 from tests.whispers import DEVICE, folder  # noqa: E402
 
-torch.set_num_threads(1)
 SETTINGS = EngineSettings(vocabulary=("Kennedy", "Dvorak"))
 
 

@@ -28,7 +28,6 @@ from tests.fake_gpu import fake_gpu  # noqa: E402
 from tests.material import recording  # noqa: E402
 from tests.whispers import DEVICE, checkpoint, folder  # noqa: E402
 
-torch.set_num_threads(1)
 pytestmark = pytest.mark.model
 SPANS = ((0.0, 2.2), (3.0, 3.4), (2.0, 5.5), (7.8, 10.9), (1.0, 1.2))  # of the clip, s
 

@@ -16,7 +16,6 @@ from engine.whisper.recognizer import Context  # noqa: E402
 from tests.benchmarks import random_weights  # noqa: E402
 from tests.whispers import folder  # noqa: E402
 
-torch.set_num_threads(1)
 SOUND = (0.1 * np.random.default_rng(0).standard_normal(samples(4.0))).astype(np.float32)
 PREFIX = (Word(" And", 0, samples(0.5), 0.9), Word(" so", samples(0.5), samples(0.8), 0.9))
 

@@ -11,7 +11,6 @@ from whisper.tokenizer import get_tokenizer  # noqa: E402
 
 from engine.whisper.cuda.decoding.rules import LATEST_BEGINNING, Marks, Rules, likeliest  # noqa: E402
 
-torch.set_num_threads(1)
 HOST = torch.device("cpu")
 ROOM = 40
 

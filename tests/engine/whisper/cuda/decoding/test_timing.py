@@ -10,7 +10,6 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra gpu)"
 from engine.whisper.cuda.decoding.timing import onsets, smoothed  # noqa: E402
 from tests.engine.whisper import timing as reference  # noqa: E402
 
-torch.set_num_threads(1)
 seeds = st.integers(0, 2**32)
 
 

@@ -12,7 +12,6 @@ from engine.whisper.cuda.device.host import HostDevice  # noqa: E402
 from engine.whisper.cuda.device.presence import cuda_problem  # noqa: E402
 from engine.whisper.cuda.sound.way import Sound  # noqa: E402
 
-torch.set_num_threads(1)
 needs_gpu = pytest.mark.skipif(bool(cuda_problem()), reason=cuda_problem() or "there is a GPU")
 SOUND = np.random.default_rng(0).normal(0, 0.1, 40_000).astype(np.float32)
 

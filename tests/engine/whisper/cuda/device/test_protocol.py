@@ -13,8 +13,6 @@ from engine.whisper.cuda.device.host import HostDevice  # noqa: E402
 from engine.whisper.cuda.device.protocol import Guard  # noqa: E402
 from tests.fake_gpu import fake_gpu  # noqa: E402
 
-torch.set_num_threads(1)
-
 EXHAUSTED = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
     torch.AcceleratorError("CUDA error: out of memory\nCUDA kernel errors might be reported asynchronously"),

@@ -12,7 +12,6 @@ from torch.nn import functional  # noqa: E402
 
 from engine.whisper.cuda.kernels.operations import PLAIN  # noqa: E402
 
-torch.set_num_threads(1)
 FLOATS = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 2e-2}
 
 seeds = st.integers(0, 2**32)

@@ -13,8 +13,6 @@ from engine.whisper.cuda.device.host import HostDevice  # noqa: E402
 from engine.whisper.cuda.proof.buffers import changed, spans  # noqa: E402
 from engine.whisper.cuda.proof.recording import RecordingDevice  # noqa: E402
 
-torch.set_num_threads(1)
-
 
 class Program:
     """Sums of sound on a device: a ring that is staged, uploaded, and worked on by a graph, update by update."""

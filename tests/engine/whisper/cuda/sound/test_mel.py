@@ -12,7 +12,6 @@ from engine.whisper.cuda.sound.mel import Mel  # noqa: E402
 from engine.whisper.features import log_mel  # noqa: E402
 from tests.fake_gpu import fake_gpu  # noqa: E402
 
-torch.set_num_threads(1)
 HOST = torch.device("cpu")
 # Of a band 80 dB below the loudest float32 leaves three digits, whoever transforms: over 150 sounds torch.fft was at
 # most 3.1e-4 from float64, the matrix 1.3e-4, and 99 in 100 of all values within 7e-6.

@@ -15,7 +15,6 @@ from engine.whisper.cuda.sound.way import Sound  # noqa: E402
 from engine.whisper.features import N_FFT, log_mel  # noqa: E402
 from tests.fake_gpu import fake_gpu  # noqa: E402
 
-torch.set_num_threads(1)
 CAPACITY = 8000
 LONGEST = CAPACITY // SAMPLES_PER_POSITION
 SOUND = np.random.default_rng(0).normal(0, 0.1, 40_000).astype(np.float32)
