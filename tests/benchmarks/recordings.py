@@ -67,9 +67,9 @@ def group(audio: Path, name: str, limit: int = 0) -> Iterator[Recording]:
     if name == "synthetic":
         yield from synthetic()
         return
-    rows = [row for row in _rows(audio) if row["file"].startswith(f"{name}/")]
-    rows = [row for row in rows if (row["language"] == "-" if name in SILENT else _usable(row))]
-    for row in rows[:: max(1, len(rows) // limit)] if limit else rows:
+    found = [row for row in rows(audio) if row["file"].startswith(f"{name}/")]
+    found = [row for row in found if (row["language"] == "-" if name in SILENT else _usable(row))]
+    for row in found[:: max(1, len(found) // limit)] if limit else found:
         yield _recording(audio, row)
 
 
@@ -79,11 +79,11 @@ def chosen(audio: Path, names: Sequence[str]) -> Iterator[Recording]:
     Raises:
         ValueError: What is said in it is not known, or not English, or not said by one speaker.
     """
-    rows = {row["file"]: row for row in _rows(audio)}
+    found = {row["file"]: row for row in rows(audio)}
     for name in names:
-        if not name.startswith(SILENT) and not _usable(rows[name]):
+        if not name.startswith(SILENT) and not _usable(found[name]):
             raise ValueError(f"{name} has no English transcript of one speaker")
-        yield _recording(audio, rows[name])
+        yield _recording(audio, found[name])
 
 
 def joined(recordings: Sequence[Recording], minutes: float) -> Recording:
@@ -119,7 +119,8 @@ def synthetic() -> Iterator[Recording]:
         yield Recording(name, "synthetic", sound.astype(np.float32), "")
 
 
-def _rows(audio: Path) -> list[dict[str, str]]:
+def rows(audio: Path) -> list[dict[str, str]]:
+    """Return what the table says of the recordings that are there."""
     with (audio / "MANIFEST.tsv").open(encoding="utf-8") as table:
         return [row for row in csv.DictReader(table, delimiter="\t") if (audio / row["file"]).exists()]
 
