@@ -238,8 +238,12 @@ class App(QObject):
             return
         self.transcript.begin()
         self.overlay.captions.reset()
-        self._is_starting = True
+        self._set_starting(is_starting=True)
         self.session.start(source)
+
+    def _set_starting(self, *, is_starting: bool) -> None:
+        self._is_starting = is_starting
+        self.controls.show_starting(is_starting=is_starting)
 
     def _on_engine_changed(self) -> None:
         """Load what was chosen; what runs goes on with it, in a new transcript."""
@@ -251,7 +255,8 @@ class App(QObject):
 
     def _on_state_changed(self, change: StateChange) -> None:
         was_loading, self._state = self._state is State.LOADING, change.state
-        self._is_starting &= change.state not in {State.LISTENING, State.FAILED}
+        if change.state in {State.LISTENING, State.FAILED}:
+            self._set_starting(is_starting=False)
         if was_loading and change.state is not State.FAILED:
             self._show_model()
         if change.state in RESTING:

@@ -101,6 +101,10 @@ class Controls(QWidget):
         if change.state is State.LISTENING:
             self._banner.hide()
 
+    def show_starting(self, *, is_starting: bool) -> None:
+        """Take no other Start while a session begins."""
+        self._panel.show_starting(is_starting=is_starting)
+
     def show_failure(self, failure: Failure) -> None:
         """Show an error until it is dismissed or sound is heard again."""
         self.show_notice(failure.message, failure.hint)

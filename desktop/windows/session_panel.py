@@ -65,7 +65,7 @@ class SessionPanel(QFrame):
         self._pause, self._stop = Button(tr(texts.PAUSE)), Button(tr(texts.STOP), picture="stop")
         self._pull = QTimer(self, interval=_PULL_MS)
         self._pull.timeout.connect(self._on_pull)
-        self._start.clicked.connect(self._on_start)
+        self._start.clicked.connect(self.start_wanted)
         self._pause.clicked.connect(self._on_pause)
         self._stop.clicked.connect(self.stop_wanted)
         self._lay_out()
@@ -85,7 +85,6 @@ class SessionPanel(QFrame):
         """Show what the session is doing, and offer what can be done: Start is heeded while the model is loaded."""
         self._keeps_focus |= self.window().focusWidget() in self.buttons
         self._state = state = change.state
-        self._is_starting &= state not in RUNNING and state is not State.FAILED
         self._state_line.setText(tr(_STATES[state]))
         self._delay.setText("")
         self._start.setVisible(state not in RUNNING and state is not State.STOPPING)
@@ -97,6 +96,11 @@ class SessionPanel(QFrame):
         self._pause.show_picture("play" if state is State.PAUSED else "pause")
         self._keep_focus()
         self._follow(is_heard=state in {State.LISTENING, State.RECOVERING})
+
+    def show_starting(self, *, is_starting: bool) -> None:
+        """Take no other Start while the model is loaded for one."""
+        self._is_starting = is_starting
+        self.show_state(StateChange(self._state))
 
     def _keep_focus(self) -> None:
         """Hand the keyboard from a button that went to the one that came in its place.
@@ -136,11 +140,6 @@ class SessionPanel(QFrame):
         layout.addWidget(self._slow)
         layout.addWidget(self._meter)
         layout.addLayout(buttons)
-
-    def _on_start(self) -> None:
-        self._is_starting = True
-        self.start_wanted.emit()
-        self.show_state(StateChange(self._state))
 
     def _on_pause(self) -> None:
         (self.resume_wanted if self._state is State.PAUSED else self.pause_wanted).emit()

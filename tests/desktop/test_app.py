@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QObject, QUrl, Slot
 from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QPushButton
 
 from desktop.app import App, engine_for, source_of
 from desktop.assets import DEMO_CLIP
@@ -145,10 +146,11 @@ def test_a_graphics_card_that_fails_is_told_and_costs_no_words(qtbot, make_app, 
     assert len(on_disk.split()) > 5
 
 
-def test_a_source_that_is_not_there_is_told_in_a_banner(qtbot, make_app):
-    def nothing(_spec):
-        raise NoInputDevice("there is no sound device", hint="Connect a microphone.")
+def nothing(_spec):
+    raise NoInputDevice("there is no sound device", hint="Connect a microphone.")
 
+
+def test_a_source_that_is_not_there_is_told_in_a_banner(qtbot, make_app):
     app = make_app(open_source=nothing)
     app.controls.start_wanted.emit("mic")
     assert app.controls.banner_text == "There is no sound device Connect a microphone."
@@ -166,16 +168,53 @@ def test_another_model_or_language_is_loaded_at_once_and_remembered(qtbot, make_
     assert SettingsFile(tmp_path / "settings.json").load().settings.engine == EngineChoice(model="base", language="de")
 
 
-def test_a_model_that_is_chosen_while_one_is_loaded_starts_nothing(qtbot, make_app):
-    loads = threading.Event()
+def start_button(app):
+    return next(each for each in app.controls.findChildren(QPushButton) if each.text() == "Start")
 
+
+@pytest.fixture
+def loads():
+    """Set to let an engine that is slow load its model."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def slow_engine(loads):
     class SlowEngine(ScriptedEngine):
         @cached_property
         def recognizer(self):
             loads.wait(SLOW_MS / 1000)
             return ScriptedRecognizer(SCRIPT)
 
-    app = make_app(engine=SlowEngine)
+    return SlowEngine
+
+
+def test_start_is_taken_once_while_the_model_is_loaded_wherever_it_was_pressed(qtbot, make_app, loads, slow_engine):
+    app = make_app(engine=slow_engine)
+    start = start_button(app)
+    qtbot.waitUntil(lambda: "Loading" in app.controls.state_text, timeout=SLOW_MS)
+    assert start.isEnabled()
+    app.tray.start_wanted.emit()
+    assert not start.isEnabled()
+    loads.set()
+    qtbot.waitUntil(lambda: "Listening" in app.controls.state_text, timeout=SLOW_MS)
+    app.session.stop()
+    qtbot.waitUntil(start.isEnabled, timeout=SLOW_MS)
+
+
+def test_a_source_that_is_not_there_leaves_start_as_it_was(qtbot, make_app, loads, slow_engine):
+    app = make_app(engine=slow_engine, open_source=nothing)
+    start = start_button(app)
+    qtbot.waitUntil(lambda: "Loading" in app.controls.state_text, timeout=SLOW_MS)
+    start.click()
+    assert app.controls.banner_text
+    assert start.isEnabled()
+
+
+def test_a_model_that_is_chosen_while_one_is_loaded_starts_nothing(qtbot, make_app, loads, slow_engine):
+    app = make_app(engine=slow_engine)
     states = []
     app.bridge.state_changed.connect(lambda change: states.append(change.state))
     qtbot.waitUntil(lambda: states == [State.LOADING], timeout=SLOW_MS)
