@@ -194,7 +194,7 @@ class SmallDecoder:
 small_windows = st.tuples(st.integers(0, 1000), st.lists(st.integers(0, 39), max_size=6).map(tuple), st.integers(1, 40))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 2), st.sampled_from([1, 3, 5]),
        st.lists(st.tuples(st.integers(0, 3), small_windows, st.integers(0, 9)), min_size=2, max_size=9))  # fmt: skip
 def test_windows_side_by_side_are_decoded_as_each_alone(seed, beams, arrivals):
