@@ -164,7 +164,7 @@ def test_the_way_of_an_update_is_right_on_a_gpu_and_waits_once():
     """Proved over the log of what would be launched: greedy with a draft, then the wide search."""
     with RecordingDevice() as device:
         recognizer = CudaRecognizer(folder("live"), Context.SHORT, SETTINGS, device)
-        windows = [replace(each, thorough=thorough) for thorough in (False, True) for each in growing(1.0, 1.0)]
+        windows = [replace(each, thorough=thorough) for thorough in (False, True) for each in growing(1.0, 1.5)]
         for heard in windows:
             recognizer.recognize(heard)
         for heard in windows:
