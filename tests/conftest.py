@@ -3,9 +3,9 @@
 import os
 import tempfile
 
-# Tests share the processor, with each other and with the programs they start. Threads of torch that wait for one another
-# burn what they wait for: a start of the GPU engine, rehearsed beside other work, took 34 s of it, and 6 so. Torch heeds
-# MKL's variable; OpenMP's would change what CTranslate2 computes, which is to be as users have it.
+# Tests share the processor, with each other and with the programs they start. Threads of torch that wait for each other
+# burn what they wait for: a start of the GPU engine, rehearsed beside other work, took 34 s of it, and 6 so. Torch
+# heeds MKL's variable; OpenMP's would change what CTranslate2 computes, which is to be as users have it.
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 import pytest
