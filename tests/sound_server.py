@@ -181,8 +181,10 @@ class SoundServer:
         return {**os.environ, **home, **self.env, "DBUS_SESSION_BUS_ADDRESS": f"unix:path={self.folder}/bus"}
 
     def _launch(self, *command):
+        """Start a program that has the processor before others, where that is allowed: a user's server has priority."""
         quiet = subprocess.DEVNULL
-        self._processes.append(subprocess.Popen(command, env=self._env(), stdin=quiet, stdout=quiet, stderr=quiet))
+        first = ("nice", "-n", "-15", *command)
+        self._processes.append(subprocess.Popen(first, env=self._env(), stdin=quiet, stdout=quiet, stderr=quiet))
 
     def _start_pulseaudio(self):
         native = f"module-native-protocol-unix auth-anonymous=1 socket={self.socket}"
