@@ -1,7 +1,9 @@
 import itertools
 import json
+import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -116,10 +118,31 @@ def test_another_seed_makes_another_model(order, unbroken):
     assert whole(order) != whole(unbroken)
 
 
-def test_two_processes_leave_what_one_does(order, unbroken):
+@pytest.fixture
+def four_threads():
+    """Of torch, in this process, while a test runs."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+def given_threads():
+    """Return how many threads each other process of a crew was given."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    environments = [Path(f"/proc/{child}/environ").read_text().split("\0") for child in children]
+    told = [dict(pair.split("=", 1) for pair in each if "=" in pair) for each in environments]
+    return [int(each["OMP_NUM_THREADS"]) for each in told if "OMP_NUM_THREADS" in each]
+
+
+def test_two_processes_leave_what_one_does(order, unbroken, four_threads):
     found = adaptation(replace(order, plan=Plan(batch=2, at_once=2, processes=2)))
     found.refuse_impossible()
-    assert train_together(found, Watch()).figures.step == STEPS
+    threads = []
+    watch = Watch(lambda _progress: threads.append((torch.get_num_threads(), *given_threads())))
+    assert train_together(found, watch).figures.step == STEPS
+    assert threads == [(2, 2)] * STEPS
+    assert torch.get_num_threads() == 4
     found.write(lambda _row: None)
     one, two = (read_checkpoint(each.out / "float16") for each in (unbroken, order))
     for name in shapes(one.dims):
