@@ -21,9 +21,11 @@ from engine.audio.media import MediaSound
 from engine.errors import EngineError, MediaUnreadable, SettingsError
 from engine.recordings.delivery import Delivered, Failed, Progress, Skipped
 from engine.recordings.places import Place
+from engine.recordings.transcriber import LENGTHS
 from engine.transcript.export import FORMATS, parse_json
 from engine.transcript.records import Header, Transcript
 from engine.units import samples
+from engine.whisper.cpu_batch import TOGETHER
 from tests.program import ALL_IN_S, ROOT, UNDERTEXT, Program, light_model, plain
 from tests.sound_server import until
 
@@ -69,8 +71,8 @@ def talks(tmp_path):
     return folder
 
 
-def spoken(path, length_s, times=1):
-    """Write the first seconds of the demo, so many times over."""
+def spoken(path, length_s, times=1, pause_s=0):
+    """Write the first seconds of the demo and a pause, so many times over."""
     with MediaSound(DEMO_CLIP) as sound:
         said = sound.read()[: samples(length_s)]
         while len(said) < samples(length_s) and len(block := sound.read()):
@@ -79,8 +81,13 @@ def spoken(path, length_s, times=1):
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(16000)
-        file.writeframes(np.tile(said, times).tobytes())
+        file.writeframes(np.tile(np.pad(said, (0, samples(pause_s))), times).tobytes())
     return path
+
+
+def takes(path, count):
+    """Write a recording that is cut into so many takes: speech so far apart never shares one."""
+    return spoken(path, 8, count, pause_s=LENGTHS.apart_s + 1)
 
 
 def test_a_folder_becomes_transcripts_once(command, talks):
@@ -167,22 +174,42 @@ def finished_takes(program):
     return sum(path.read_bytes().count(b'"type":"take"') for path in ledgers(program))
 
 
-@pytest.mark.parametrize("number", ["SIGKILL", "SIGINT"])
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-def test_what_is_finished_when_it_is_ended_is_not_heard_again(program, model, tmp_path, number):
-    talk = spoken(tmp_path / "talk.wav", 30, times=10)  # more than is heard side by side
-    words = ("transcribe", talk, "--model", model, "--threads", "1", "--format", "json")
-    with subprocess.Popen(
-        [UNDERTEXT, *map(str, words)], cwd=ROOT, env=program.env(), stderr=subprocess.PIPE, encoding="utf-8"
-    ) as process:
-        until(lambda: finished_takes(program) >= 1 or process.poll() is not None, "a take", ALL_IN_S)
-        process.send_signal(getattr(signal, number))
-        said = process.stderr.read()
-    assert process.returncode == (130 if number == "SIGINT" else -signal.SIGKILL)
-    assert ("goes on from there" in said) == (number == "SIGINT")
-    assert not talk.with_suffix(".json").exists()
+no_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+
+
+@pytest.fixture
+def ended(program, model, tmp_path):
+    """End the command with a signal once a take is finished; return its words, the recording, its code, what it said."""
+
+    def by(number):
+        talk = takes(tmp_path / "talk.wav", TOGETHER + 3)
+        words = ("transcribe", talk, "--model", model, "--threads", "1", "--format", "json")
+        with subprocess.Popen(
+            [UNDERTEXT, *map(str, words)], cwd=ROOT, env=program.env(), stderr=subprocess.PIPE, encoding="utf-8"
+        ) as process:
+            until(lambda: finished_takes(program) >= 1 or process.poll() is not None, "a take", ALL_IN_S)
+            process.send_signal(number)
+            said = process.stderr.read()
+        assert not talk.with_suffix(".json").exists()
+        assert finished_takes(program) >= 1
+        return words, talk, process.returncode, said
+
+    return by
+
+
+@no_signals
+def test_who_interrupts_is_told_that_it_goes_on_from_there(ended):
+    _, _, code, said = ended(signal.SIGINT)
+    assert code == 130
+    assert "goes on from there" in said
+
+
+@no_signals
+def test_what_is_finished_when_it_is_killed_is_not_heard_again(program, ended):
+    words, talk, code, said = ended(signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    assert "goes on from there" not in said
     kept = finished_takes(program)
-    assert kept >= 1
     before = [path.read_bytes() for path in ledgers(program)]
 
     assert program.run(*words).returncode == 0
@@ -197,7 +224,7 @@ def test_what_is_finished_when_it_is_ended_is_not_heard_again(program, model, tm
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash")
 def test_a_full_disk_is_one_sentence(program, model, tmp_path):
-    talk = spoken(tmp_path / "talk.wav", 30)
+    talk = spoken(tmp_path / "talk.wav", 12)
     full = ("bash", "-c", 'ulimit -f 1; exec "$@"', "-", UNDERTEXT)
     ended = program.run("transcribe", talk, "--model", model, "--format", "json", "--threads", "1", command=full)
     assert ended.returncode == 1
@@ -211,7 +238,7 @@ def test_a_full_disk_is_one_sentence(program, model, tmp_path):
 def test_a_terminal_shows_how_fast_it_goes_and_what_is_left(program, model, tmp_path):
     import pty
 
-    talk = spoken(tmp_path / "talk.wav", 30, times=2)
+    talk = takes(tmp_path / "talk.wav", 2)
     screen, terminal = pty.openpty()
     words = ("transcribe", talk, tmp_path / "nothing.wav", "--model", model, "--threads", "1")
     with subprocess.Popen(
