@@ -16,10 +16,10 @@ from engine.settings import EngineSettings  # noqa: E402
 from engine.units import SAMPLE_RATE, SAMPLES_PER_POSITION, samples  # noqa: E402
 from engine.whisper import cpu  # noqa: E402
 from engine.whisper.cuda.device.host import HostDevice  # noqa: E402
-from engine.whisper.cuda.proof.recording import RecordingDevice  # noqa: E402
 from engine.whisper.cuda.recognizer import CudaRecognizer  # noqa: E402
 from engine.whisper.cuda.sound.encoding import STEP  # noqa: E402
 from engine.whisper.recognizer import Context  # noqa: E402
+from tests.benchmarks import random_weights  # noqa: E402
 from tests.benchmarks.recordings import load  # noqa: E402
 from tests.fake_gpu import fake_gpu  # noqa: E402
 from tests.material import recording  # noqa: E402
@@ -119,7 +119,7 @@ def test_drafts_change_no_hypothesis_and_save_steps_and_reads():
     """Of a growing window; where the words are those of before, there is one read and few steps."""
     with_drafts, without = ours("live", Context.SHORT, drafts=True), ours("live", Context.SHORT)
     before = replace(with_drafts.counts), replace(without.counts)
-    for heard in growing(1.5, 5.0):
+    for heard in growing(1.5, 3.5):
         found, expected = with_drafts.recognize(heard), without.recognize(heard)
         assert [word.text for word in found.words] == [word.text for word in expected.words]
         assert compared(found, expected).count(0) == 2 * len(found.words)
@@ -140,8 +140,16 @@ def test_the_captions_of_a_clip_are_those_of_ctranslate2(theirs):
     assert "my fellow Americans" in texts[0]
 
 
+@pytest.fixture(scope="module")
+def miniature(tmp_path_factory):
+    """A multilingual model of random weights whose texts end after a few tokens: for what hangs on no word."""
+    made = random_weights.write(tmp_path_factory.mktemp("models") / "model", random_weights.MINIATURE, folder("base"))
+    random_weights.end_at(made, 10, end=50257)
+    return made
+
+
 @pytest.mark.model
-def test_what_is_prepared_is_not_captured_while_somebody_speaks():
+def test_what_is_prepared_is_not_captured_while_somebody_speaks(miniature):
     class Counting(HostDevice):
         captured = 0
 
@@ -150,7 +158,7 @@ def test_what_is_prepared_is_not_captured_while_somebody_speaks():
             return super().capture(name, function, *inputs)
 
     device = Counting()
-    recognizer = CudaRecognizer(folder("live"), Context.SHORT, EngineSettings(beam=2), device)
+    recognizer = CudaRecognizer(miniature, Context.SHORT, EngineSettings(beam=2), device)
     recognizer.prepare(1.5, tokens=32)
     before = device.captured
     for heard in growing(0.5, 1.0):
@@ -160,34 +168,18 @@ def test_what_is_prepared_is_not_captured_while_somebody_speaks():
 
 
 @pytest.mark.model
-def test_the_way_of_an_update_is_right_on_a_gpu_and_waits_once():
-    """Proved over the log of what would be launched: greedy with a draft, then the wide search."""
-    with RecordingDevice() as device:
-        recognizer = CudaRecognizer(folder("live"), Context.SHORT, SETTINGS, device)
-        windows = [replace(each, thorough=thorough) for thorough in (False, True) for each in growing(1.0, 1.5)]
-        for heard in windows:
-            recognizer.recognize(heard)
-        for heard in windows:
-            with device.update(f"{len(heard.samples)} samples"):
-                recognizer.recognize(heard)
-    assert not device.faults()
-
-
-@pytest.mark.model
-@pytest.mark.parametrize(
-    ("name", "context", "thorough"), [("live", Context.SHORT, True), ("base", Context.FILLED, False)]
-)
-def test_all_of_it_is_on_the_device_in_half_precision(name, context, thorough):
+@pytest.mark.parametrize(("context", "thorough"), [(Context.SHORT, True), (Context.FILLED, False)])
+def test_all_of_it_is_on_the_device_in_half_precision(miniature, context, thorough):
     with fake_gpu(torch.float16) as device:
-        recognizer = CudaRecognizer(folder(name), context, SETTINGS, device)
+        recognizer = CudaRecognizer(miniature, context, replace(SETTINGS, beam=2), device)
         heard = Window(sound()[: samples(0.5)], 0, "It was fine.", language="auto", thorough=thorough)
         assert recognizer.recognize(heard).words == ()  # every number that comes back is 0
 
 
 @pytest.mark.model
-def test_a_tensor_of_the_host_among_those_of_the_device_is_refused():
+def test_a_tensor_of_the_host_among_those_of_the_device_is_refused(miniature):
     with fake_gpu(torch.float16) as device:
-        recognizer = CudaRecognizer(folder("live"), Context.SHORT, SETTINGS, device)
+        recognizer = CudaRecognizer(miniature, Context.SHORT, SETTINGS, device)
         recognizer._greedy.search.finished = torch.zeros(1, dtype=torch.bool)
         with pytest.raises(RuntimeError, match="device"):
-            recognizer.recognize(Window(sound()[: samples(3)], 0, language="en"))
+            recognizer.recognize(Window(sound()[: samples(1)], 0, language="en"))
