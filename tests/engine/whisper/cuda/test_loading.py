@@ -19,7 +19,10 @@ from engine.whisper.cuda.device.host import HostDevice  # noqa: E402
 from engine.whisper.cuda.kernels.operations import PLAIN  # noqa: E402
 from engine.whisper.cuda.loading import TorchGpu  # noqa: E402
 from engine.whisper.ladder import LadderRecognizer, Lost  # noqa: E402
-from tests.material import engine  # noqa: E402
+from engine.whisper.recognizer import Context  # noqa: E402
+from tests.benchmarks import random_weights  # noqa: E402
+from tests.material import SHARED, engine  # noqa: E402
+from tests.whispers import folder  # noqa: E402
 
 pytestmark = pytest.mark.long
 
@@ -66,9 +69,18 @@ class Deaf:
         return (token, logprob) if len(hidden) == 2 else (torch.full_like(token, self.end), logprob)
 
 
+LIGHT = "live" if (SHARED / "models").is_dir() else "tiny.en"
+
+
 @pytest.fixture(scope="module")
 def model():
-    return engine("tiny.en").installed
+    return engine(LIGHT).installed
+
+
+@pytest.fixture(scope="module")
+def miniature(tmp_path_factory):
+    """A folder with random weights, for what hears nothing."""
+    return random_weights.write(tmp_path_factory.mktemp("models") / "mini", random_weights.MINIATURE, folder("base"))
 
 
 def load(model, device, *, eight_bits=False, operations=PLAIN):
@@ -140,7 +152,7 @@ def test_what_torch_raises_in_a_window_takes_the_next_rung_and_costs_no_words(mo
     ladder = load_recognizer(model.path, model.context, SETTINGS, extras)
     assert isinstance(ladder, LadderRecognizer)
     assert (ladder.fallback, ladder.context, ladder.languages) == ("", model.context, ("en",))
-    window = Window(clip.samples[: samples(4.0)], 0, language=ENGLISH)
+    window = Window(clip.samples[: samples(3.7)], 0, language=ENGLISH)
     before = ladder.recognize(window)
     for name, (fault, message) in FAULTS.items():
         device.fault = fault
@@ -151,12 +163,12 @@ def test_what_torch_raises_in_a_window_takes_the_next_rung_and_costs_no_words(mo
 
 
 @pytest.mark.parametrize(("name", "after"), [("lost", 0), ("lost", 12), ("exhausted", 12)])
-def test_what_torch_raises_at_the_self_test_or_while_warming_up_takes_the_next_rung(model, name, after):
+def test_what_torch_raises_at_the_self_test_or_while_warming_up_takes_the_next_rung(miniature, name, after):
     fault, message = FAULTS[name]
     device, told = Faulty(), []
     device.fault, device.after = fault, after
     extras = Extras("tiny.en", tell=told.append, find_gpu=lambda: TorchGpu(device, PLAIN), lost=Lost())
-    ladder = load_recognizer(model.path, model.context, SETTINGS, extras)
+    ladder = load_recognizer(miniature, Context.SHORT, SETTINGS, extras)
     assert [failure.message for failure in told] == [message]
     assert device.fault is None
     assert message.endswith(str(ladder.rung))
@@ -188,7 +200,7 @@ def recordings(model, devices, told, device="auto"):
 
 def pieces(count):
     sound = known_speech().samples
-    return [Window(sound[: samples(4.0)], number, language=ENGLISH, thorough=True) for number in range(count)]
+    return [Window(sound[: samples(3.7)], number, language=ENGLISH, thorough=True) for number in range(count)]
 
 
 def test_more_memory_has_room_for_more_windows(model):
@@ -202,7 +214,7 @@ def test_two_devices_hear_side_by_side_what_one_hears(model):
     together = recordings(model, devices, told := [])
     assert str(together.rung) == "tiny.en, 4 at a time on the graphics card"
     texts = {_plain(future.result(timeout=60)) for future in [together.submit(window) for window in pieces(4)]}
-    alone = engine("tiny.en").recognizer.recognize(pieces(1)[0])  # on the processor
+    alone = engine(LIGHT).recognizer.recognize(pieces(1)[0])  # on the processor
     assert texts == {_plain(alone)}
     assert told == []
     together.close()
