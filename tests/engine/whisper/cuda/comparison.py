@@ -118,8 +118,8 @@ def real(name, dtype):
 
 @cache
 def spectrum(name, clip):
-    """Return the log-mel [1, mels, frames] of a clip, as its model is shown it: 30 s, or 6 s for live captions."""
-    padded = np.zeros(samples(6 if name == "live" else WINDOW_S), np.float32)
+    """Return the log-mel [1, mels, frames] of a clip: 6 s, or 30 for a model that costs little to show as much."""
+    padded = np.zeros(samples(WINDOW_S if name == "float16 tiny.en" else 6), np.float32)
     sound = load(recording(clip))[: len(padded)]
     padded[: len(sound)] = sound
     return torch.from_numpy(log_mel(padded))[None]

@@ -18,7 +18,6 @@ CLIPS = (
     ("native/jfk.flac", 3.0, 7.3),
     ("ljspeech/LJ001-0001.wav", 0.0, 6.0),
     ("speechocean/011560100.wav", 0.0, 30.0),
-    ("native/jfk.flac", 0.0, 30.0),
 )
 LONGEST = 60
 
@@ -98,8 +97,10 @@ def theirs(name, clip, *, beams=1, timed=False, prompt="", prefix=""):
     return decoding.decode(openai(name, sound.shape[1]), sound[0], options)
 
 
-@pytest.mark.parametrize("beams", [1, 5])
-@pytest.mark.parametrize(("name", "clips"), [("tiny.en", CLIPS[:1]), ("live", CLIPS[1:]), ("base", CLIPS[:1])])
+@pytest.mark.parametrize(
+    ("name", "clips", "beams"),
+    [("live", CLIPS[1:], 1), ("live", CLIPS[1:], 5), ("tiny.en", CLIPS[:1], 1), ("base", CLIPS[:1], 5)],
+)
 def test_texts_are_those_of_openai_whisper(name, clips, beams):
     for clip in clips:
         mine = decoder(name, beams=beams)
@@ -123,7 +124,7 @@ def test_timestamps_are_those_of_openai_whisper(beams):
 
 
 @settings(max_examples=6, deadline=None)
-@given(st.sampled_from(CLIPS[:3]), st.integers(0, 30), st.lists(st.integers(0, 50000), max_size=40))
+@given(st.sampled_from(CLIPS), st.integers(0, 30), st.lists(st.integers(0, 50000), max_size=40))
 def test_a_draft_changes_nothing_however_much_of_it_is_right(clip, right, wrong):
     text = list(greedy("live", clip))
     assert decoder("live").decode(clip, draft=[*text[:right], *wrong]) == text
@@ -194,7 +195,7 @@ class SmallDecoder:
 small_windows = st.tuples(st.integers(0, 1000), st.lists(st.integers(0, 39), max_size=6).map(tuple), st.integers(1, 40))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.integers(0, 2), st.sampled_from([1, 3, 5]),
        st.lists(st.tuples(st.integers(0, 3), small_windows, st.integers(0, 9)), min_size=2, max_size=9))  # fmt: skip
 def test_windows_side_by_side_are_decoded_as_each_alone(seed, beams, arrivals):
