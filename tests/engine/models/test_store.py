@@ -575,18 +575,17 @@ def test_a_real_model_computes_the_same_from_half_the_bytes(tmp_path, name):
     models = [
         ctranslate2.models.Whisper(str(path), compute_type="int8", intra_threads=1) for path in (found.path, original)
     ]
-    for clip in ("jfk.flac", "cards_001.wav"):
-        if not (CLIPS / clip).exists():
-            pytest.skip("the clips are not here")
-        features = ctranslate2.StorageView.from_array(heard(CLIPS / clip))
-        ours, theirs = [model.encode(features) for model in models]
-        np.testing.assert_array_equal(np.array(ours), np.array(theirs))
-        texts = [
-            model.generate(encoded, [PROMPTS[name]], beam_size=5)[0]
-            for model, encoded in zip(models, (ours, theirs), strict=True)
-        ]
-        assert texts[0].sequences == texts[1].sequences
-        assert len(texts[0].sequences[0]) > 3
+    if not (CLIPS / "jfk.flac").exists():
+        pytest.skip("the clip is not here")
+    features = ctranslate2.StorageView.from_array(heard(CLIPS / "jfk.flac"))
+    ours, theirs = [model.encode(features) for model in models]
+    np.testing.assert_array_equal(np.array(ours), np.array(theirs))
+    texts = [
+        model.generate(encoded, [PROMPTS[name]], beam_size=2)[0]
+        for model, encoded in zip(models, (ours, theirs), strict=True)
+    ]
+    assert texts[0].sequences == texts[1].sequences
+    assert len(texts[0].sequences[0]) > 3
 
 
 def heard(clip):
