@@ -19,7 +19,7 @@ from tests.program import ROOT, Program, committed, cut_demo, is_listening, ligh
 
 pytestmark = pytest.mark.long
 
-CLIP_S = 10.0
+CLIP_S = 6.0
 KEYS = {
     "state": {"state", "detail"},
     "caption": {"segment", "committed", "unstable", "final", "language", "words"},
@@ -45,7 +45,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory, model):
-    """Ten seconds of the demo, captioned as fast as possible: the program with what it left, and its output."""
+    """Some seconds of the demo, captioned as fast as possible: the program with what it left, and its output."""
     if not shutil.which("ffmpeg"):
         pytest.skip("ffmpeg is not installed")
     program = Program(tmp_path_factory.mktemp("done"))

@@ -11,8 +11,7 @@ import signal
 import pytest
 
 from engine.transcript.library import Library
-from tests import material
-from tests.program import Program, committed, cut_demo, is_committing
+from tests.program import Program, committed, cut_demo, is_committing, light_model
 
 KILLS = int(os.environ.get("UNDERTEXT_REPEAT", "3"))
 
@@ -25,7 +24,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module", autouse=True)
 def model():
-    return material.engine("tiny.en").model
+    return light_model()
 
 
 @pytest.fixture

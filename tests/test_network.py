@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from engine.transcript.library import Library
-from tests.program import Program, light_model
+from tests.program import Program, cut_demo, light_model
 from tests.screen import screen, wait_for
 
 pytestmark = [
@@ -67,7 +67,8 @@ def test_captions_in_the_terminal_call_nobody_and_leave_nothing_elsewhere(watche
     command, called = watched
     person = tmp_path / "person"
     person.mkdir()
-    words = ("caption", "demo", "--pace", "fast", "--model", light_model())
+    clip = cut_demo(undertext.folder / "clip.wav", 6)
+    words = ("caption", clip, "--pace", "fast", "--model", light_model())
     mine = {name: str(person) for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")}
     done = undertext.run(*words, command=(*command, sys.executable, "-c", MAIN), **mine)
     assert done.returncode == 0

@@ -21,10 +21,9 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed"),
 ]
 
-# Real read speech. Playing takes as long as listening, so only one server gets the longer clip. UNDERTEXT_LONG plays
-# two minutes on each.
+# Real read speech. Playing takes as long as listening, so a server gets one clip. UNDERTEXT_LONG plays two minutes.
 CLIPS = {
-    "pulseaudio": ["LJ001-0003", "LJ001-0005"],
+    "pulseaudio": ["LJ001-0005"],
     "pipewire": ["LJ001-0009"],
 }
 # What is played begins anywhere in the engine's grid of steps, and shifted in it a clip is heard differently by a

@@ -151,9 +151,9 @@ def test_the_profilers_way_can_be_rehearsed_on_the_processor(miniature, tmp_path
 
 
 @pytest.mark.model
-def test_without_a_gpu_the_order_of_an_update_is_drawn(miniature):
+def test_without_a_gpu_the_order_of_an_update_is_drawn(brief):
     """The update waits once, at its end."""
-    picture = timeline.record(miniature, Context.SHORT)
+    picture = timeline.record(brief, Context.SHORT)
     assert [box.name for box in picture.boxes if box.waits] == ["waits"]
     names = " ".join(box.name for box in picture.boxes)
     assert all(name in names for name in ("upload", "frames", "mel", "encode", "enter", "step", "align", "fetch"))
