@@ -179,7 +179,7 @@ no_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 
 @pytest.fixture
 def ended(program, model, tmp_path):
-    """End the command with a signal once a take is finished; return its words, the recording, its code, what it said."""
+    """End the command by a signal once a take is finished; return its words, the recording, its code, what it said."""
 
     def by(number):
         talk = takes(tmp_path / "talk.wav", TOGETHER + 3)

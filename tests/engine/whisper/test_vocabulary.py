@@ -55,9 +55,7 @@ def test_no_term_is_written_where_nobody_speaks(model, name):
     assert captioned(model, f"non_speech/{name}", NAMES, hurry=model not in QUICK) == ""
 
 
-@pytest.mark.parametrize(
-    ("model", "name"), [("live", SPEECH), ("live", NOVEL), ("tiny.en", NOVEL), ("base", NOVEL)]
-)
+@pytest.mark.parametrize(("model", "name"), [("live", SPEECH), ("live", NOVEL), ("tiny.en", NOVEL), ("base", NOVEL)])
 def test_no_term_is_written_where_it_is_not_said(model, name):
     written = captioned(model, name, NAMES, hurry=model not in QUICK)
     assert written
