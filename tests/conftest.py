@@ -1,12 +1,17 @@
 """What tests of several rooms need."""
 
 import os
+import signal
 import tempfile
 
 # Tests share the processor, with each other and with the programs they start. Threads of torch that wait for each other
 # burn what they wait for: a start of the GPU engine, rehearsed beside other work, took 34 s of it, and 6 so. Torch
 # heeds MKL's variable; OpenMP's would change what CTranslate2 computes, which is to be as users have it.
 os.environ.setdefault("MKL_NUM_THREADS", "1")
+
+# A shell lets what it starts behind itself ignore SIGINT, and so would every program that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from desktop.assets import DEMO_CLIP
+from desktop.terminal.caption import LEVELS
 from tests import material
 from tests.sound_server import until
 
@@ -113,6 +114,11 @@ def committed(events):
 def plain(text):
     """Return text as words without case and punctuation, as error rates count them."""
     return " ".join(re.findall(r"[\w']+", text.lower()))
+
+
+def troubles(said):
+    """Return what a program complained of; that this computer is busy may be true, where tests share it."""
+    return [line for line in said.splitlines() if not any(level in line for level in LEVELS.values())]
 
 
 def cut_demo(path, length_s):

@@ -11,7 +11,7 @@ import signal
 import pytest
 
 from engine.transcript.library import Library
-from tests.program import Program, committed, cut_demo, is_committing, light_model
+from tests.program import Program, committed, cut_demo, is_committing, light_model, troubles
 
 KILLS = int(os.environ.get("UNDERTEXT_REPEAT", "3"))
 
@@ -58,8 +58,8 @@ def test_a_signal_to_end_lets_it_finish_its_words(undertext, model, name):
     with undertext.running("caption", "demo", "--model", model) as process:
         undertext.hears(is_committing, "words")
         process.send_signal(getattr(signal, name))
-        out, trouble = process.communicate(timeout=60)
-    assert (process.returncode, trouble) == (0, "")
+        out, said = process.communicate(timeout=60)
+    assert (process.returncode, troubles(said)) == (0, [])
     events = undertext.events()
     assert [event["state"] for event in events if event["type"] == "state"][-2:] == ["stopping", "idle"]
     assert out.split() == committed(events) == kept(undertext.kept)
