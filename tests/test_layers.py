@@ -159,6 +159,7 @@ ROOMS = (
     "engine.adapt.losses",
     "engine.adapt.shards",
     "engine.adapt.training",
+    "engine.adapt.heap",
     "engine.adapt.forecast",
     "engine.adapt.state",
     "engine.adapt.run",
