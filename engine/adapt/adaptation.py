@@ -21,7 +21,6 @@ from engine.adapt.card import Base, Making, card, noted
 from engine.adapt.corrections import Corrections, find_corrections
 from engine.adapt.float_model import FloatModel, find_float_model
 from engine.adapt.forecast import free_memory, gigabytes, kept_bytes, left_bytes, refuse_too_large
-from engine.adapt.heap import give_back_large_blocks
 from engine.adapt.items import Drawn, Items
 from engine.adapt.library import Clip, Credit, Library, Report, gather
 from engine.adapt.lora import folded, narrow
@@ -153,7 +152,6 @@ class Adaptation:
         Raises:
             AdaptationError: The state is damaged, of another adaptation, or another process is at work on it.
         """
-        give_back_large_blocks()
         self.shards, items, batch = shards, self._items, self.order.plan.batch
 
         def draw(step: int) -> Sequence[Item]:

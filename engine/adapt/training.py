@@ -13,6 +13,7 @@ from enum import StrEnum
 import torch
 from torch import Tensor, nn
 
+from engine.adapt.heap import give_back
 from engine.adapt.losses import Judge
 from engine.adapt.network import Network, named
 from engine.adapt.records import Item
@@ -147,6 +148,7 @@ class Training:
         words, silence, attention, spoken, dropped = self._shards.total(sums).tolist()
         rate = self._options.rate_at(self.made, done)
         norm = self._moved(rate)
+        give_back()
         taught, silent = max(1.0, spoken - dropped), max(1.0, len(items) - spoken)
         return Figures(
             step=self.made,

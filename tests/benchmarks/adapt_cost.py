@@ -27,7 +27,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engine.adapt.heap import give_back_large_blocks
 from engine.adapt.lora import narrow
 from engine.adapt.network import trainable
 from engine.adapt.records import MOST_POSITIONS, Item
@@ -91,7 +90,6 @@ def items() -> list[Item]:
 def measured(name: str, way: str, threads: int, part: int, meeting: Path) -> dict[str, float]:
     """Take some steps in this process, and return what they took."""
     torch.set_num_threads(threads)
-    give_back_large_blocks()
     given = dict(WAYS[way])
     processes, rank = given.pop("processes", 1), given.pop("rank", 0)
     with together(part, processes, meeting, CPU) if processes > 1 else nullcontext(ALONE) as shards:
