@@ -13,6 +13,7 @@ from math import prod
 from pathlib import Path
 
 import torch
+from torch.nn import functional
 
 from engine.adapt.items import RECIPE
 from engine.adapt.network import FROZEN, decoders
@@ -201,16 +202,17 @@ def step_s(dims: Dims, plan: Plan, rate: float) -> float:
 
 
 def multiplications(dtype: torch.dtype = torch.float32) -> float:
-    """Return how many multiplications a second this machine makes now, from a matrix of a layer.
+    """Return how many multiplications a second this machine makes now, from a layer.
 
     Args:
-        dtype: In which floats. A processor that lacks some makes them up, a hundred times more slowly.
+        dtype: In which floats. A processor that lacks some makes them up, more slowly; how much, hangs on how the
+            matrices lie: hence as in a layer, x · weightᵀ.
     """
-    left, right = torch.ones(1500, 384, dtype=dtype), torch.ones(384, 1536, dtype=dtype)
-    left @ right  # the first one wakes the threads
+    x, weight = torch.ones(1500, 384, dtype=dtype), torch.ones(1536, 384, dtype=dtype)
+    functional.linear(x, weight)  # the first one wakes the threads
     began_s, rounds, spent_s = time.perf_counter(), 0, 0.0
     while spent_s < 0.2:
-        left @ right
+        functional.linear(x, weight)
         rounds += 1
         spent_s = time.perf_counter() - began_s
     return rounds * 1500 * 384 * 1536 / spent_s
