@@ -25,7 +25,8 @@ from engine.pack import trial
 from engine.pack.installed import PACK
 
 COMMANDS = (
-    "caption", "transcribe", "devices", "models", "adapt", "sessions", "export", "correct", "gpu", "updates", "doctor",
+    "caption", "transcribe", "devices", "models", "adapt", "sessions", "export", "correct", "delete", "gpu", "updates",
+    "doctor",
 )  # fmt: skip
 WRONG = 2  # the exit code of bad input, as argparse has it
 BROKEN = 1
